@@ -1,0 +1,1 @@
+"""Training of every MRTranslate component; imports MRTranslateLib, never the reverse."""

@@ -1,0 +1,80 @@
+"""Checkpoints of a run: everything that a resumed run needs to equal an uninterrupted one, and how it was made."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from MRTranslateLib.errors import InputError
+from MRTranslateLib.files import atomic_file
+from training.config import TrainingConfig, config_from_mapping
+
+FILE_NAME = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State after ``step`` optimizer steps.
+
+    Attributes:
+        step: Finished steps.
+        generator: Weights.
+        averaged: Exponential moving average of the weights; what is exported.
+        optimizer: State of AdamW.
+        seconds: Time spent so far, over all sessions of the run.
+        config: What the run was started with.
+        commit: Commit of the code that wrote it, ``unknown`` outside a checkout.
+        data_fingerprint: See :func:`training.data.cache.fingerprint`.
+    """
+
+    step: int
+    generator: dict[str, Any]
+    averaged: dict[str, Any]
+    optimizer: dict[str, Any]
+    seconds: float
+    config: TrainingConfig
+    commit: str
+    data_fingerprint: str
+
+
+def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
+    """Write ``checkpoint.pt`` into the run's folder; the former one stays until the new one is complete."""
+    values = {**vars(checkpoint), "config": msgspec.to_builtins(checkpoint.config)}
+    with atomic_file(run / FILE_NAME, overwrite=True) as temporary:
+        torch.save(values, temporary)
+
+
+def load_checkpoint(run: Path) -> Checkpoint:
+    """Read the checkpoint of a run; ``weights_only``, so that no code in it is ever executed.
+
+    Raises:
+        InputError: If there is none or it cannot be read.
+    """
+    path = run / FILE_NAME
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; give the folder of a run that has saved one")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        config = config_from_mapping(values.pop("config"), where=str(path))
+        return Checkpoint(config=config, **values)
+    except (RuntimeError, EOFError, OSError, TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a checkpoint of this program: {' '.join(str(error).split())}") from None
+
+
+def current_commit() -> str:
+    """Commit of the checkout that holds this file, with ``+`` for uncommitted changes; ``unknown`` elsewhere."""
+    folder = Path(__file__).parent
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD", folder=folder)
+        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no", folder=folder) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
