@@ -1,4 +1,4 @@
-"""``python -m training``: fit, resume, evaluate, baseline, export."""
+"""``python -m training``: fit, resume, baseline, evaluate, export."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from MRTranslateLib.errors import InputError, MRTranslateError, UsageError
 
-DATA_HELP = "folder of the open data (holds participants.tsv)"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from training.config import TrainingConfig
+    from training.data.bids import Scan
+    from training.data.cache import CachedScan
+    from training.evaluation import RouteScore
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,10 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except MRTranslateError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"training: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("stopped; resume continues from the last checkpoint", file=sys.stderr)
+        print("training: stopped; resume continues a run from its last checkpoint", file=sys.stderr)
         return 130
     return 0
 
@@ -32,20 +39,28 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser("fit", help="start a run from a configuration")
     fit.add_argument("config", type=Path)
-    fit.add_argument("--data", type=Path, required=True, help=DATA_HELP)
     fit.add_argument("--run", type=Path, required=True, dest="folder", help="folder of the new run")
     fit.set_defaults(run=_fit)
     resume = commands.add_parser("resume", help="continue a run that was stopped")
     resume.add_argument("folder", type=Path)
-    resume.add_argument("--data", type=Path, required=True, help=DATA_HELP)
     resume.set_defaults(run=_resume)
+    baseline = commands.add_parser("baseline", help="judge a per-voxel gradient-boosted regression on the val split")
+    baseline.set_defaults(run=_baseline)
+    evaluate = commands.add_parser("evaluate", help="judge a model on the val split, through the library's pipeline")
+    evaluate.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+    evaluate.set_defaults(run=_evaluate)
+    export = commands.add_parser("export", help="write a run as a model bundle, judged on the val split")
+    export.add_argument("folder", type=Path)
+    export.add_argument("--output", type=Path, required=True, help="folder of the bundle; its name is the model's")
+    export.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z")
+    export.add_argument("--no-baseline", action="store_true", help="leave the baseline's columns empty")
+    export.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
+    export.set_defaults(run=_export)
+    for command in (fit, resume, baseline, evaluate, export):
+        command.add_argument("--data", type=Path, required=True, help="the open data (holds participants.tsv)")
+        command.add_argument("--threads", type=int, default=1, help="CPU threads")
     for command in (fit, resume):
         command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
-        command.add_argument("--threads", type=int, default=1, help="CPU threads")
-    baseline = commands.add_parser("baseline", help="judge a per-voxel gradient-boosted regression on the val split")
-    baseline.add_argument("--data", type=Path, required=True, help=DATA_HELP)
-    baseline.add_argument("--json", type=Path, required=True, help="table to write")
-    baseline.set_defaults(run=_baseline)
     return parser
 
 
@@ -55,71 +70,107 @@ def _fit(options: argparse.Namespace) -> None:
     config = read_config(options.config)
     if options.folder.exists():
         raise UsageError(f"{options.folder}: exists already; resume it or name another folder")
+    scans = _scans(options.data)
     options.folder.mkdir(parents=True)
     shutil.copyfile(options.config, options.folder / "config.yaml")
-    _train(options, config, resume=False)
+    _train(options, config, scans, resume=False)
 
 
 def _resume(options: argparse.Namespace) -> None:
     from training.checkpoint import load_checkpoint
 
-    _train(options, load_checkpoint(options.folder).config, resume=True)
+    _train(options, load_checkpoint(options.folder).config, _scans(options.data), resume=True)
 
 
-def _train(options: argparse.Namespace, config: object, *, resume: bool) -> None:
+def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan], *, resume: bool) -> None:
     import torch
 
-    from training.config import TrainingConfig
-    from training.data.bids import read_scans
-    from training.data.cache import fingerprint, load_or_prepare
+    from training.data.cache import fingerprint
     from training.engine import SupervisedRun
-    from training.evaluation import REPORTED_ROUTES, predict_slices, quality_table
+    from training.evaluation import REPORTED_ROUTES, flat_table, predict_slices, score_routes
 
-    assert isinstance(config, TrainingConfig)
     torch.set_num_threads(options.threads)
-    scans = [scan for scan in read_scans(options.data) if scan.one_grid]
-    train = [scan for scan in scans if scan.split == "train"]
-    val = [scan for scan in scans if scan.split == "val"]
-    if not train or not val:
-        raise InputError(f"{options.data}: needs people on both splits, has {len(train)} train and {len(val)} val")
-    cache = _cache_folder()
-    train_scans = load_or_prepare(train, cache, realign=config.data.realign)
-    val_scans = load_or_prepare(val, cache, realign=())
-    run = SupervisedRun(config, train_scans, options.folder, data_fingerprint=fingerprint(train), device=options.device)
+    train, val = _prepared(scans, "train", config.data.realign), _prepared(scans, "val", ())
+    data = fingerprint(scan for scan in scans if scan.split == "train")
+    run = SupervisedRun(config, train, options.folder, data_fingerprint=data, device=options.device)
     if resume:
         run.resume()
     run.fit(
-        lambda generator: quality_table(
-            lambda scan, route, indices: predict_slices(generator, scan, route, indices),
-            val_scans,
-            REPORTED_ROUTES,
-            every=8,
+        lambda generator: flat_table(
+            score_routes(
+                lambda scan, route, indices: predict_slices(generator, scan, route, indices),
+                val,
+                REPORTED_ROUTES,
+                every=8,
+            )
         )
     )
 
 
 def _baseline(options: argparse.Namespace) -> None:
-    import json
+    from training.baseline import baseline_scores
 
-    from MRTranslateLib.files import write_text_atomic
-    from training.baseline import baseline_quality
+    scans = _scans(options.data)
+    _print_scores(baseline_scores(_prepared(scans, "train", ()), _prepared(scans, "val", ())))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from MRTranslateLib.models.store import ModelStore
+    from training.evaluation import score_routes
+    from training.export import all_routes, library_predict
+
+    bundle = ModelStore().find(options.model)
+    val = _prepared(_scans(options.data), "val", ())
+    _print_scores(score_routes(library_predict(bundle, threads=options.threads), val, all_routes()))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from training.baseline import baseline_scores
+    from training.checkpoint import load_checkpoint
+    from training.evaluation import score_routes
+    from training.export import all_routes, export_bundle, library_predict, quality_rows
+
+    checkpoint = load_checkpoint(options.folder)
+    scans = _scans(options.data)
+    train, val = _prepared(scans, "train", checkpoint.config.data.realign), _prepared(scans, "val", ())
+    command = f"python -m training fit training/configs/{checkpoint.config.name}.yaml --data FOLDER --run FOLDER"
+    shared = {"version": options.model_version, "command": command}
+    bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
+    scores = score_routes(library_predict(bundle, threads=options.threads), val, all_routes())
+    baseline = [] if options.no_baseline else baseline_scores(train, val)
+    export_bundle(checkpoint, options.output, quality=quality_rows(scores, baseline), replace=True, **shared)
+    _print_scores(scores)
+
+
+def _scans(data: Path) -> list[Scan]:
+    """The scans, at least one on each split."""
     from training.data.bids import read_scans
+
+    scans = list(read_scans(data))
+    missing = {"train", "val"} - {scan.split for scan in scans}
+    if missing:
+        raise InputError(f"{data}: nobody is on the {' and the '.join(sorted(missing))} split")
+    return scans
+
+
+def _prepared(scans: list[Scan], split: str, realign: tuple[str, ...]) -> list[CachedScan]:
     from training.data.cache import load_or_prepare
 
-    scans = [scan for scan in read_scans(options.data) if scan.one_grid]
-    train, val = ([scan for scan in scans if scan.split == split] for split in ("train", "val"))
-    table = baseline_quality(
-        load_or_prepare(train, _cache_folder(), realign=()), load_or_prepare(val, _cache_folder(), realign=())
-    )
-    write_text_atomic(options.json, json.dumps(table, indent=1) + "\n", overwrite=True)
-    for name, value in table.items():
-        print(f"{name:40s} {value:6.2f} dB")
-
-
-def _cache_folder() -> Path:
-    """Prepared scans are kept here; delete the folder to prepare them again."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "mrtranslate" / "training"
+    folder = (Path(base) if base else Path.home() / ".cache") / "mrtranslate" / "training"
+    return load_or_prepare((scan for scan in scans if scan.split == split), folder, realign=realign)
+
+
+def _print_scores(scores: Sequence[RouteScore]) -> None:
+    from MRTranslateLib.cli.tables import render_table
+    from training.evaluation import route_name
+
+    rows = [("route", "people", "brain PSNR", "brain SSIM", "lesion PSNR")]
+    for score in scores:
+        ssim = "" if score.brain_ssim is None else f"{score.brain_ssim:.3f}"
+        lesion = "" if score.lesion_psnr is None else f"{score.lesion_psnr:.2f}"
+        rows.append((route_name(score.route), str(score.num_cases), f"{score.brain_psnr:.2f}", ssim, lesion))
+    print(render_table(rows, "lrrrr"))
 
 
 if __name__ == "__main__":

@@ -14,16 +14,16 @@ from scipy import ndimage
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from training.data.cache import CachedScan
-from training.evaluation import REPORTED_ROUTES, Route, quality_table
+from training.evaluation import REPORTED_ROUTES, Route, RouteScore, score_routes
 
 SCALES_VOXELS = (0.0, 1.5, 4.0)
 VOXELS_PER_PERSON = 40_000
 SEED = 20261121
 
 
-def baseline_quality(train: Sequence[CachedScan], val: Sequence[CachedScan]) -> dict[str, float]:
-    """Brain and lesion PSNR of the regression on ``val``, as :func:`training.evaluation.quality_table` has it."""
-    table: dict[str, float] = {}
+def baseline_scores(train: Sequence[CachedScan], val: Sequence[CachedScan]) -> list[RouteScore]:
+    """The regression trained on ``train``, judged on ``val`` for each reported route."""
+    scores: list[RouteScore] = []
     for route in REPORTED_ROUTES:
         regression = _fitted(train, route)
 
@@ -39,8 +39,8 @@ def baseline_quality(train: Sequence[CachedScan], val: Sequence[CachedScan]) -> 
             result[brain] = regression.predict(features[brain]).clip(0, 1)
             return result
 
-        table |= quality_table(predict, val, [route])
-    return table
+        scores += score_routes(predict, val, [route])
+    return scores
 
 
 def _fitted(train: Sequence[CachedScan], route: Route) -> HistGradientBoostingRegressor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.metrics import peak_signal_noise_ratio, structural_similarity
 from MRTranslateLib.networks.generator import Generator, SourceSlices, one_hot
 from training.data.cache import CachedScan
 
@@ -65,37 +67,77 @@ def predict_slices(
     return result
 
 
-def quality_table(
+@dataclass(frozen=True)
+class RouteScore:
+    """Quality of one route, means over people; PSNR in dB with data range 1.
+
+    Attributes:
+        route: Sources and target.
+        num_cases: People in the means.
+        brain_psnr: In the brain.
+        brain_ssim: 3D Gaussian SSIM averaged in the brain; None where only some slices were judged.
+        lesion_psnr: In drawn lesions; None where nobody has one.
+    """
+
+    route: Route
+    num_cases: int
+    brain_psnr: float
+    brain_ssim: float | None
+    lesion_psnr: float | None
+
+
+def score_routes(
     predict: Predict, scans: Sequence[CachedScan], routes: Sequence[Route], *, every: int = 1
-) -> dict[str, float]:
-    """Mean over people of brain and lesion PSNR (data range 1), for each route.
+) -> list[RouteScore]:
+    """Judge a translator on whole volumes.
 
     Args:
         predict: What is judged.
         scans: People; those without a route's contrasts are passed over.
-        routes: Which translations.
-        every: Judge each ``every``-th slice only.
-
-    Returns:
-        ``{"T1w>T2w brain": dB, "T1w>T2w lesion": dB, ...}``, for routes that at least one person offers.
+        routes: Which translations; those that nobody has are left out of the result.
+        every: Judge each ``every``-th slice only; then there is no SSIM.
     """
-    table: dict[str, float] = {}
+    scores = []
     for route in routes:
-        sources, target = route
-        regions: dict[str, list[float]] = {"brain": [], "lesion": []}
-        for scan in scans:
-            if not {*sources, target} <= scan.images.keys():
-                continue
-            indices = np.flatnonzero(scan.brain.any(axis=(1, 2)))[::every]
-            error = predict(scan, route, indices) - scan.images[target][indices].astype(np.float32) / 255
-            regions["brain"].append(_psnr(error[scan.brain[indices]]))
-            if scan.lesion[indices].any():
-                regions["lesion"].append(_psnr(error[scan.lesion[indices] > 0]))
-        for region, values in regions.items():
-            if values:
-                table[f"{route_name(route)} {region}"] = fmean(values)
+        judged = [
+            _score_scan(predict, scan, route, every) for scan in scans if {*route[0], route[1]} <= scan.images.keys()
+        ]
+        if judged:
+            brain, ssim, lesion = zip(*judged, strict=True)
+            with_lesion = [value for value in lesion if value is not None]
+            whole = [value for value in ssim if value is not None]
+            scores.append(
+                RouteScore(
+                    route,
+                    len(judged),
+                    fmean(brain),
+                    fmean(whole) if whole else None,
+                    fmean(with_lesion) if with_lesion else None,
+                )
+            )
+    return scores
+
+
+def _score_scan(
+    predict: Predict, scan: CachedScan, route: Route, every: int
+) -> tuple[float, float | None, float | None]:
+    indices = np.flatnonzero(scan.brain.any(axis=(1, 2)))[::every]
+    predicted = predict(scan, route, indices)
+    truth = scan.images[route[1]][indices].astype(np.float32) / 255
+    brain, lesion = scan.brain[indices], scan.lesion[indices] > 0
+    ssim = structural_similarity(truth, predicted * brain, data_range=1.0, mask=brain) if every == 1 else None
+    return (
+        peak_signal_noise_ratio(truth, predicted, data_range=1.0, mask=brain),
+        ssim,
+        peak_signal_noise_ratio(truth, predicted, data_range=1.0, mask=lesion) if lesion.any() else None,
+    )
+
+
+def flat_table(scores: Sequence[RouteScore]) -> dict[str, float]:
+    """``{"T1w>T2w brain": dB, "T1w>T2w lesion": dB, ...}``, for logs."""
+    table: dict[str, float] = {}
+    for score in scores:
+        table[f"{route_name(score.route)} brain"] = score.brain_psnr
+        if score.lesion_psnr is not None:
+            table[f"{route_name(score.route)} lesion"] = score.lesion_psnr
     return table
-
-
-def _psnr(error: NDArray[np.float32]) -> float:
-    return float(-10 * np.log10(np.mean(np.square(error, dtype=np.float64))))

@@ -17,7 +17,9 @@ from scipy import ndimage
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.files import atomic_file, sha256_of
+from MRTranslateLib.inference.working_grid import working_grid
 from MRTranslateLib.io import read_mask, read_volume
+from MRTranslateLib.preprocessing.brain_mask import brain_mask
 from MRTranslateLib.preprocessing.normalization import brain_scale, normalize
 from MRTranslateLib.preprocessing.registration import register_rigid
 from MRTranslateLib.preprocessing.resampling import resample
@@ -70,13 +72,20 @@ def fingerprint(scans: Iterable[Scan]) -> str:
 def prepare(scan: Scan, *, realign: bool) -> CachedScan:
     """Normalise by the brain's 99.5th percentile, register if asked, crop to the brain, quantise.
 
-    The brain is where any contrast is not zero, without islands and holes: the scans are skull-stripped.
+    The brain of a skull-stripped scan is where any contrast is not zero, without islands and holes. Scans as they
+    come from the scanner are treated as the library treats them: brain extracted from the first contrast, the others
+    registered to it, all sampled on 1 mm.
     """
     volumes = {contrast: to_canonical(read_volume(path)) for contrast, path in scan.files.items()}
     if realign:
         volumes = _realigned(volumes)
-    first = next(iter(volumes.values()))
-    brain = _brain(np.logical_or.reduce([_foreground(volume.array) for volume in volumes.values()]))
+    if scan.one_grid:
+        first = next(iter(volumes.values()))
+        brain = _brain(np.logical_or.reduce([_foreground(volume.array) for volume in volumes.values()]))
+    else:
+        first = _isotropic(next(iter(volumes.values())))
+        brain = resample(brain_mask(next(iter(volumes.values()))).volume, first, interpolation="nearest").array
+        volumes = _on_one_grid(volumes, first)
     mask = first.with_array(brain)
     box = ndimage.find_objects(brain.astype(np.uint8))[0]
     box = tuple(
@@ -97,6 +106,22 @@ def prepare(scan: Scan, *, realign: bool) -> CachedScan:
         np.ascontiguousarray(to_slices(labels[box])),
         scan.lesion_mask is not None,
     )
+
+
+def _isotropic(volume: Volume) -> Volume:
+    """An empty grid of 1 mm over the field of view of thick slices; the slices themselves lie on it."""
+    plan = working_grid(volume, in_plane_range_mm=(1.0, 1.0), neighbour_spacing_mm=1.0)
+    return plan.grid
+
+
+def _on_one_grid(volumes: dict[Contrast, Volume], grid: Volume) -> dict[Contrast, Volume]:
+    """Every contrast registered to the first one and sampled on ``grid``."""
+    (first, *others) = volumes
+    sampled = {first: resample(volumes[first], grid, interpolation="bspline")}
+    for contrast in others:
+        move = register_rigid(volumes[contrast], volumes[first]).transform
+        sampled[contrast] = resample(volumes[contrast], grid, transform=move, interpolation="bspline")
+    return sampled
 
 
 def _realigned(volumes: dict[Contrast, Volume]) -> dict[Contrast, Volume]:
