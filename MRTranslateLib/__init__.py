@@ -1,3 +1,51 @@
-"""MRTranslate's library: brain-MRI contrast translation without Slicer, and without torch until a network runs."""
+"""MRTranslate's library: brain-MRI contrast translation without Slicer, and without torch until a network runs.
+
+``translate(sources, target, ...)`` is the main job; see :func:`MRTranslateLib.inference.translate.translate`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import CancelledError, InputError, ModelError, MRTranslateError, UsageError
+
+if TYPE_CHECKING:
+    from MRTranslateLib.inference.translate import TranslationResult, translate
+    from MRTranslateLib.io import read_volume, write_volume
+    from MRTranslateLib.rerun import rerun
+    from MRTranslateLib.volume import Volume
 
 __version__ = "0.1.0"
+__all__ = [
+    "CancelledError",
+    "Contrast",
+    "InputError",
+    "MRTranslateError",
+    "ModelError",
+    "TranslationResult",
+    "UsageError",
+    "Volume",
+    "read_volume",
+    "rerun",
+    "translate",
+    "write_volume",
+]
+
+_LAZY = {
+    "TranslationResult": "MRTranslateLib.inference.translate",
+    "translate": "MRTranslateLib.inference.translate",
+    "read_volume": "MRTranslateLib.io",
+    "write_volume": "MRTranslateLib.io",
+    "rerun": "MRTranslateLib.rerun",
+    "Volume": "MRTranslateLib.volume",
+}
+"""Names whose modules bring SimpleITK and scipy: imported on first use, so that Slicer starts fast."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from MRTranslateLib.errors import CancelledError
 
 ProgressCallback = Callable[[str, float], None]
-"""Called with the stage's name (``"register"``, ``"translate"``, ...) and the fraction of the whole run that is done, 0..1."""
+"""Called with the stage's name (``"register"``, ``"translate"``, ...) and the fraction of the whole run done, 0..1."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import msgspec
@@ -62,8 +63,9 @@ def load_checkpoint(run: Path) -> Checkpoint:
         values = torch.load(path, map_location="cpu", weights_only=True)
         config = config_from_mapping(values.pop("config"), where=str(path))
         return Checkpoint(config=config, **values)
-    except (RuntimeError, EOFError, OSError, TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a checkpoint of this program: {' '.join(str(error).split())}") from None
+    except (RuntimeError, EOFError, OSError, TypeError, KeyError, ValueError, UnpicklingError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: not a checkpoint of this program, or damaged ({why}); start the run again") from None
 
 
 def current_commit() -> str:

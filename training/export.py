@@ -89,7 +89,6 @@ def export_bundle(
 ) -> Bundle:
     """Write the averaged weights of a run as a bundle named like ``folder``; see :func:`write_bundle` for errors."""
     config = checkpoint.config
-    half = config.generator.parameters["num_neighbours"] // 2
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
         name=folder.name,
@@ -107,8 +106,7 @@ def export_bundle(
             percentile=BRAIN_PERCENTILE,
             in_plane_spacing_mm=(0.85, 1.2),
             slice_spacing_mm=(0.85, 1.2),
-            neighbor_spacing_mm=1.0,
-            num_neighbors=half,
+            neighbour_spacing_mm=1.0,
         ),
         value_ranges=ValueRanges(network_input=(0.0, 1.0), network_output=(0.0, 1.0), written_unit=SYNTHETIC_UNITS),
         training_data=TRAINING_DATA,

@@ -1,0 +1,79 @@
+"""A model card for people to read in a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+
+from MRTranslateLib.cli.tables import render_table
+from MRTranslateLib.models.card import ModelCard, RouteQuality
+
+WIDTH = 100
+QUALITY_COLUMNS = ("route", "split", "cases", "brain dB", "(regression)", "SSIM", "lesion dB", "(regression)")
+
+
+def render_card(card: ModelCard) -> str:
+    """The card as plain text, without a newline at the end; all of it but configuration, parameters and hashes."""
+    preprocessing, ranges, run = card.preprocessing, card.value_ranges, card.training_run
+    in_plane, slices = preprocessing.in_plane_spacing_mm, preprocessing.slice_spacing_mm
+    sections = [
+        f"{card.name} {card.version}: {card.title}",
+        _paragraph("Use", card.intended_use),
+        _paragraph("Not for", card.not_for),
+        f"Takes any of {', '.join(card.sources)}; makes {', '.join(card.targets)} where that is not given.",
+        f"Network {card.architecture.name}, trained: {', '.join(card.systems_trained)}.",
+        _quality(card),
+        "\n".join(["Limits:", *(_item(limit) for limit in card.limits)]),
+        f"Seen in training: {in_plane[0]:g} to {in_plane[1]:g} mm in plane, {slices[0]:g} to {slices[1]:g} mm between "
+        f"slices.\nIntensities: {preprocessing.percentile:g}th percentile of the brain becomes 1; written so that "
+        f"{ranges.written_unit:g} is that percentile.",
+        "\n".join(
+            [
+                "Training data:",
+                *(
+                    _item(f"{data.name} ({data.num_people} people, {data.licence}). {data.attribution}")
+                    for data in card.training_data
+                ),
+            ]
+        ),
+        f"Training run: {run.num_steps} steps, {run.hours:g} h on {run.hardware}, torch {run.torch_version}, "
+        f"seed {run.seed},\ncommit {run.commit}, data {run.data_fingerprint}\n  {run.command}",
+        "\n".join(
+            [
+                "Files:",
+                *(f"  {name}: {record.bytes} bytes, SHA-256 {record.sha256}" for name, record in card.files.items()),
+            ]
+        ),
+    ]
+    return "\n\n".join(sections)
+
+
+def _quality(card: ModelCard) -> str:
+    if not card.quality:
+        return "No route was measured."
+    table = render_table([QUALITY_COLUMNS, *(_row(row) for row in card.quality)], "llrrrrrr")
+    return f"{table}\n\n{_paragraph('How measured', card.metrics_protocol)}\n  {card.metrics_command}"
+
+
+def _row(row: RouteQuality) -> tuple[str, ...]:
+    return (
+        f"{'+'.join(row.sources)}>{row.target}",
+        row.split,
+        str(row.num_cases),
+        _decibels(row.brain_psnr),
+        _decibels(row.baseline_brain_psnr),
+        f"{row.brain_ssim:.3f}",
+        _decibels(row.lesion_psnr),
+        _decibels(row.baseline_lesion_psnr),
+    )
+
+
+def _decibels(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _paragraph(heading: str, text: str) -> str:
+    return textwrap.fill(f"{heading}: {text}", WIDTH)
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ")

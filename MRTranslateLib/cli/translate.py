@@ -1,0 +1,106 @@
+"""``mrtranslate translate``: the main job."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from MRTranslateLib.cli.report import say_event, say_warnings, shown_progress
+from MRTranslateLib.contrast import Contrast, parse_contrast
+from MRTranslateLib.errors import UsageError
+
+
+def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``translate`` to the command line; its handler is ``run`` in the parsed arguments."""
+    parser = subparsers.add_parser(
+        "translate",
+        help="make a missing contrast from the acquired ones",
+        description="Make a missing contrast from the acquired ones, on the grid of the first source. In the result "
+        "1000 is the 99.5th percentile of the brain. Research use only.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--source",
+        action="append",
+        required=True,
+        metavar="CONTRAST=FILE",
+        help="an acquired contrast, e.g. T1w=t1.nii.gz (NIfTI, NRRD, MHA, or a DICOM folder); repeat for more",
+    )
+    parser.add_argument("--target", required=True, metavar="CONTRAST", help=f"one of {', '.join(Contrast)}")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="a sidecar .json is written beside")
+    parser.add_argument("--brain-mask", type=Path, metavar="FILE", help="nonzero is brain; else found automatically")
+    parser.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+    parser.add_argument(
+        "--registration",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="rigid registration onto the first source; auto: of sources on another grid",
+    )
+    parser.add_argument("--bias-correction", action="store_true", help="run N4 on every source first")
+    add_execution_options(parser)
+    parser.set_defaults(run=run_translate)
+
+
+def add_execution_options(parser: argparse.ArgumentParser) -> None:
+    """Options on where the network runs and what is said meanwhile."""
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; default: physical cores minus one")
+    add_output_options(parser)
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Options on progress and existing files."""
+    parser.add_argument("--progress", choices=("bar", "json", "none"), default="bar")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output files")
+
+
+def run_translate(options: argparse.Namespace) -> int:
+    """Translate, write, and say where; returns the exit code.
+
+    Raises:
+        MRTranslateError: As :func:`MRTranslateLib.inference.translate.translate`.
+    """
+    sources = parse_sources(options.source)
+    as_json = options.progress == "json"
+    from MRTranslateLib.inference.translate import translate  # brings SimpleITK, which --help can do without
+
+    with shown_progress(options.progress) as progress:
+        result = translate(
+            sources,
+            options.target,
+            output=options.output,
+            brain_mask=options.brain_mask,
+            model=options.model,
+            device=options.device,
+            precision=options.precision,
+            threads=options.threads,
+            registration=options.registration,
+            bias_correction=options.bias_correction,
+            overwrite=options.overwrite,
+            progress=progress,
+        )
+    say_warnings((*result.warnings, *result.provenance.fallbacks), as_json=as_json)
+    if as_json:
+        say_event("result", output=str(result.path), seconds=result.provenance.seconds)
+    else:
+        print(f"SYNTHETIC {result.provenance.target} written to {result.path} (not for diagnostic use)")
+    return 0
+
+
+def parse_sources(texts: list[str]) -> dict[Contrast, Path]:
+    """``["T1w=t1.nii.gz", ...]`` by contrast, in the order given.
+
+    Raises:
+        UsageError: If one has no ``=``, names no contrast or no file, or a contrast comes twice.
+    """
+    sources: dict[Contrast, Path] = {}
+    for text in texts:
+        name, separator, path = text.partition("=")
+        if not separator or not path:
+            raise UsageError(f"--source {text!r} is not CONTRAST=FILE, e.g. T1w=t1.nii.gz")
+        contrast = parse_contrast(name)
+        if contrast in sources:
+            raise UsageError(f"--source {contrast} is given twice: {sources[contrast]} and {path}; give it once")
+        sources[contrast] = Path(path)
+    return sources

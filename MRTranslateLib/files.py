@@ -1,0 +1,222 @@
+"""Files that appear only when complete: written under a temporary name in the same folder, synced, then renamed.
+
+A run killed at any moment leaves nothing under the final name. What it may leave is a hidden temporary file whose
+name says which process on which machine made it; the next write into that folder removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import platform
+import re
+import secrets
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from MRTranslateLib.errors import MRTranslateError, UsageError
+
+TEMPORARY_PREFIX = ".mrtranslate-"
+"""Start of the name of every temporary file; then machine, process id and a random part, separated by ``-``."""
+
+_TEMPORARY_NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"(?P<machine>[0-9a-f]{12})-(?P<pid>\d+)-[0-9a-f]{16}\b")
+_LONGEST_SHOWN = 200
+
+
+def shown(path: Path | str) -> str:
+    """``path`` for a message: on one line, printable everywhere, cut in the middle when very long.
+
+    Example:
+        >>> shown("scans/t1.nii.gz")
+        'scans/t1.nii.gz'
+    """
+    text = str(path)
+    if not text.isprintable():  # line feeds, and the surrogates of names that are not UTF-8
+        text = ascii(text)
+    if len(text) > _LONGEST_SHOWN:
+        half = _LONGEST_SHOWN // 2
+        text = f"{text[:half]}...{text[-half:]}"
+    return text
+
+
+def reason(error: OSError | ValueError) -> str:
+    """What the system said, without the file name that our own sentence gives already."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def full_extension(path: Path | str) -> str:
+    """The extension in lower case, ``.gz`` together with the one before it; empty when there is none.
+
+    Example:
+        >>> full_extension("sub-01.ses-2_T1w.NII.GZ"), full_extension("scan.v2.nrrd")
+        ('.nii.gz', '.nrrd')
+    """
+    suffixes = Path(path).suffixes
+    kept = suffixes[-2:] if suffixes and suffixes[-1].lower() == ".gz" else suffixes[-1:]
+    return "".join(kept).lower()
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refuse_unfit_output(path: Path | str, *, overwrite: bool = False) -> None:
+    """Refuse now, before the work, a name under which :func:`atomic_file` could not write in the end.
+
+    Raises:
+        UsageError: If ``path`` exists without ``overwrite``, is not a regular file, or its folder is missing or
+            cannot be written.
+    """
+    final = Path(path)
+    _refuse_unfit_target(final, overwrite=overwrite)
+    if not final.parent.is_dir():
+        raise _no_folder(final)
+    if not os.access(final.parent, os.W_OK | os.X_OK):
+        raise _closed_folder(final, "permission denied")
+
+
+@contextmanager
+def atomic_file(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
+    """Write a file that appears under ``path`` complete or not at all.
+
+    The body writes to the path it is given, which lies in the same folder and has the same full extension. When the
+    body ends the file is synced to disk and renamed; when it raises the temporary file is removed.
+
+    Args:
+        path: Final name.
+        overwrite: Replace a file of that name; else it is kept and refused before the body runs.
+
+    Yields:
+        Path of an empty temporary file to write to.
+
+    Raises:
+        UsageError: If ``path`` exists without ``overwrite``, is not a regular file, or its folder is missing or
+            cannot be written.
+        MRTranslateError: If the finished file cannot be synced or renamed, for example because the disk is full.
+    """
+    final = Path(path)
+    _refuse_unfit_target(final, overwrite=overwrite)
+    _remove_strays(final.parent)
+    temporary = _new_temporary(final)
+    try:
+        yield temporary
+        _refuse_unfit_target(final, overwrite=overwrite)  # another run may have been faster
+        try:
+            _sync(temporary, os.O_RDWR)
+            os.replace(temporary, final)
+        except OSError as error:
+            raise MRTranslateError(f"cannot finish writing {shown(final)}: {reason(error)}") from error
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        with contextlib.suppress(OSError):  # some network file systems cannot sync a folder
+            _sync(final.parent, os.O_RDONLY)
+
+
+def write_text_atomic(path: Path | str, text: str, *, overwrite: bool = False) -> None:
+    """Write ``text`` as UTF-8 with ``\\n`` line ends through :func:`atomic_file`, whose errors it raises."""
+    with atomic_file(path, overwrite=overwrite) as temporary:
+        try:
+            temporary.write_bytes(text.encode("utf-8"))
+        except OSError as error:
+            raise MRTranslateError(f"cannot write {shown(path)}: {reason(error)}") from error
+
+
+def _refuse_unfit_target(final: Path, *, overwrite: bool) -> None:
+    """Raise UsageError unless ``final`` is free or a regular file that may be replaced."""
+    try:
+        mode = final.stat().st_mode
+    except FileNotFoundError:
+        if not final.is_symlink():
+            return
+        raise UsageError(f"{shown(final)} is a link that leads nowhere: remove it or choose another name") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {shown(final)}: {reason(error)}; choose another name") from error
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{shown(final)} is a folder: give the name of a file")
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{shown(final)} is not a regular file: choose another name")
+    if not overwrite:
+        raise UsageError(f"{shown(final)} exists and is kept: choose another name or allow overwriting (--overwrite)")
+
+
+def _new_temporary(final: Path) -> Path:
+    """Create an empty file in the folder of ``final``, with the usual permissions of new files."""
+    name = f"{TEMPORARY_PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}{full_extension(final)}"
+    temporary = final.parent / name
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileNotFoundError:
+        raise _no_folder(final) from None
+    except OSError as error:
+        raise _closed_folder(final, reason(error)) from error
+    return temporary
+
+
+def _no_folder(final: Path) -> UsageError:
+    return UsageError(f"cannot write {shown(final)}: its folder does not exist; create it first")
+
+
+def _closed_folder(final: Path, why: str) -> UsageError:
+    closed = f"the folder {shown(final.parent)} takes no files ({why})"
+    return UsageError(f"cannot write {shown(final)}: {closed}; choose another folder")
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_strays(folder: Path) -> None:
+    """Remove temporary files that killed processes of this machine left in ``folder``.
+
+    Only names of our form, made on this machine, by a process that is gone: a folder on a shared disk may hold the
+    living files of others. Windows has no harmless way to ask for a process by id; there strays stay.
+    """
+    if os.name != "posix":
+        return
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return  # the write itself will say what is wrong with the folder
+    for name in names:
+        match = _TEMPORARY_NAME.match(name)
+        if match and match["machine"] == _machine() and not _is_running(int(match["pid"])):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+
+
+@functools.cache
+def _machine() -> str:
+    """Twelve hexadecimal digits for this machine; containers that number their processes apart count as machines."""
+    namespace = ""
+    with contextlib.suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/pid")
+    return hashlib.sha256(f"{platform.node()} {uuid.getnode()} {namespace}".encode()).hexdigest()[:12]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # somebody else's process, or a number we cannot judge
+    return True

@@ -1,0 +1,1 @@
+"""The file formats of volumes, one a file; read them through :mod:`MRTranslateLib.io`."""

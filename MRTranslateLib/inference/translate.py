@@ -1,0 +1,264 @@
+"""The main job: source contrasts in, the missing contrast on the same grid out.
+
+Data flows one way: read -> check -> register -> find the brain -> sample once on the working grid -> normalise ->
+translate slices -> back to the first source's grid -> write.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from MRTranslateLib import io, provenance
+from MRTranslateLib.contrast import Contrast, parse_contrast
+from MRTranslateLib.files import atomic_file, refuse_unfit_output
+from MRTranslateLib.inference.device import Execution, Precision, choose_execution
+from MRTranslateLib.inference.prepare import Prepared, prepare
+from MRTranslateLib.inference.sources import Image, load_image
+from MRTranslateLib.models.bundle import Bundle
+from MRTranslateLib.models.store import ModelStore
+from MRTranslateLib.preprocessing.guard import check_request
+from MRTranslateLib.preprocessing.normalization import SYNTHETIC_UNITS
+from MRTranslateLib.preprocessing.resampling import resample
+from MRTranslateLib.progress import Progress, ProgressCallback
+from MRTranslateLib.provenance import Parameters, Provenance
+from MRTranslateLib.volume import Volume, from_canonical, from_slices, to_canonical
+
+Registration = Literal["auto", "always", "never"]
+SHARES = {"read": (0.0, 0.05), "prepare": (0.05, 0.45), "translate": (0.45, 0.95), "write": (0.95, 1.0)}
+"""Where each stage begins and ends in the progress of the whole run."""
+
+
+@dataclass(frozen=True, eq=False)
+class TranslationResult:
+    """A synthetic contrast.
+
+    Attributes:
+        volume: int16 on the first source's grid; 1000 is the 99.5th percentile of the target contrast's brain, 0 is
+            background and everything outside the brain mask.
+        brain_mask: bool, same grid.
+        warnings: What to know before trusting it, a sentence each.
+        provenance: How to make it again.
+        path: Where it was written, None if only in memory; the sidecar lies beside it.
+    """
+
+    volume: Volume
+    brain_mask: Volume
+    warnings: tuple[str, ...]
+    provenance: Provenance
+    path: Path | None
+
+
+@dataclass
+class _Run:
+    """Progress and times of one translation."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Progress]:
+        """Time a stage and map its own progress 0..1 into that of the whole run."""
+        begin, end = SHARES[name]
+        callback = self.progress.callback
+
+        def share(inner: str, fraction: float) -> None:
+            if callback is not None:
+                callback(inner, begin + (end - begin) * fraction)
+
+        stage = Progress(share, self.progress.cancelled)
+        stage.step(name, 0.0)
+        started = time.perf_counter()
+        yield stage
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+        share(name, 1.0)  # not a step: once the result is written it is too late to cancel
+
+
+def translate(
+    sources: Mapping[Contrast, Image] | Mapping[str, Image],
+    target: Contrast | str,
+    *,
+    output: str | PathLike[str] | None = None,
+    brain_mask: Image | None = None,
+    model: str | PathLike[str] | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    threads: int | None = None,
+    registration: Registration = "auto",
+    bias_correction: bool = False,
+    overwrite: bool = False,
+    progress: ProgressCallback | Progress | None = None,
+    store: ModelStore | None = None,
+) -> TranslationResult:
+    """Translate acquired contrasts to a missing one.
+
+    Args:
+        sources: One image per acquired contrast, at least one; the first one's grid is the result's.
+        target: The contrast to make; not among the sources.
+        output: File to write (``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``), with a sidecar ``.json`` beside it; None
+            keeps the result in memory.
+        brain_mask: Nonzero is brain; None takes the zero background of a stripped source or extracts the brain.
+        model: Name of an installed model or folder of a bundle; None for the shipped one.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``fp32``, or ``bf16`` by autocast: faster where the processor has it, differs by about 1 %.
+        threads: CPU threads of the network; None for physical cores minus one.
+        registration: Rigid registration of the sources onto the first: ``auto`` for those on another grid.
+        bias_correction: Run N4 on each source first.
+        overwrite: Replace an existing output.
+        progress: Told of stages and fractions; a :class:`Progress` can also cancel.
+        store: Where to look for models; None for the usual folders.
+
+    Returns:
+        The result; the same input on the same device and number of threads gives the same bits.
+
+    Raises:
+        UsageError: If the request makes no sense, or ``output`` exists.
+        InputError: If an image cannot be read or is unsuitable.
+        ModelError: If the model is missing, damaged, or does not offer the route.
+        CancelledError: If the caller stopped the run; nothing is written then.
+    """
+    run = _Run(progress if isinstance(progress, Progress) else Progress(progress))
+    wanted = target if isinstance(target, Contrast) else parse_contrast(target)
+    given = {parse_contrast(str(contrast)): image for contrast, image in sources.items()}
+    check_request(given, wanted)
+    path = None if output is None else _checked_output(Path(output), overwrite)
+    execution = choose_execution(device, precision, threads)
+    with run.stage("read"):
+        images = {contrast: load_image(image, contrast.value) for contrast, image in given.items()}
+        mask = None if brain_mask is None else load_image(brain_mask, "brain mask", labels=True)
+        check_request(given, wanted, hashes={contrast: image.record.sha256 for contrast, image in images.items()})
+        bundle = (store or ModelStore()).find(model)
+        bundle.card.require_route(images, wanted)
+    with run.stage("prepare") as stage:
+        prepared = prepare(
+            images,
+            mask,
+            preprocessing=bundle.card.preprocessing,
+            registration=registration,
+            bias_correction=bias_correction,
+            progress=stage,
+        )
+    with run.stage("translate") as stage:
+        values, device_used, fallbacks = _run_network(bundle, prepared, wanted, execution, stage)
+    with run.stage("write") as stage:
+        first = next(iter(images.values())).volume
+        volume = _on_output_grid(values, prepared, first)
+        brain = Volume(from_canonical(prepared.brain.volume.array, first), first.affine)
+        record = _provenance(
+            target=wanted,
+            bundle=bundle,
+            prepared=prepared,
+            parameters=Parameters(
+                registration=registration,
+                bias_correction=bias_correction,
+                device=device,
+                precision=precision,
+                threads=execution.threads,
+            ),
+            device=device_used,
+            fallbacks=fallbacks,
+            volume=volume,
+            path=path,
+            seconds=run.seconds,
+        )
+        if path is not None:
+            stage.step("write", 0.5)
+            _write(path, volume, record, overwrite=overwrite)
+    return TranslationResult(volume, brain, prepared.warnings, record, path)
+
+
+def _checked_output(path: Path, overwrite: bool) -> Path:
+    """Refuse an output that could not be written in the end, before the work is done."""
+    io.refuse_unwritable_format(path)
+    for file in (path, provenance.sidecar_path(path)):
+        refuse_unfit_output(file, overwrite=overwrite)
+    return path
+
+
+def _run_network(
+    bundle: Bundle, prepared: Prepared, target: Contrast, execution: Execution, progress: Progress
+) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
+    """The translated slices ``(S, H, W)`` of the brain box, the device's name, and fallbacks."""
+    # torch is imported here and not above: import MRTranslateLib must not bring it.
+    from MRTranslateLib.inference.load import device_name, load_generator
+    from MRTranslateLib.inference.slices import SliceJob, translate_slices
+
+    generator = load_generator(bundle)
+    job = SliceJob(prepared.slices, target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
+    result = translate_slices(generator, job, execution, progress)
+    return result.slices, device_name(result.device), result.fallbacks
+
+
+def _on_output_grid(slices: NDArray[np.float32], prepared: Prepared, first: Volume) -> Volume:
+    """Slices of the brain box back onto the first source's own axes, in the units of DESIGN section 3."""
+    canonical = to_canonical(first)
+    every = prepared.grid.translate_every
+    shape = prepared.grid.grid.shape
+    full = np.zeros((*shape[:2], canonical.shape[2]), np.float32)
+    right, anterior, _ = prepared.box
+    full[right, anterior, prepared.indices_in_output] = from_slices(slices)
+    affine = prepared.grid.grid.affine @ np.diag([1.0, 1.0, every, 1.0])
+    on_grid = resample(Volume(full, affine), canonical).array
+    scaled = np.round(on_grid * SYNTHETIC_UNITS * prepared.brain.volume.array).astype(np.int16)
+    return Volume(np.ascontiguousarray(from_canonical(scaled, first)), first.affine)
+
+
+def _provenance(
+    *,
+    target: Contrast,
+    bundle: Bundle,
+    prepared: Prepared,
+    parameters: Parameters,
+    device: str,
+    fallbacks: tuple[str, ...],
+    volume: Volume,
+    path: Path | None,
+    seconds: dict[str, float],
+) -> Provenance:
+    return Provenance(
+        schema_version=provenance.SCHEMA_VERSION,
+        notice=provenance.NOTICE,
+        program=provenance.program_version(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        target=target,
+        model=provenance.ModelRecord(
+            name=bundle.card.name, version=bundle.card.version, weights_sha256=bundle.weights_sha256
+        ),
+        sources=prepared.source_records,
+        brain_mask=prepared.brain_record,
+        parameters=parameters,
+        device=device,
+        libraries=provenance.library_versions(),
+        platform=provenance.platform_description(),
+        seed=0,
+        seconds=seconds,
+        warnings=prepared.warnings,
+        fallbacks=fallbacks,
+        output=provenance.OutputRecord(
+            path=None if path is None else str(path.absolute()),
+            sha256=provenance.content_sha256(volume.array, volume.affine),
+            shape=volume.shape,
+            spacing_mm=volume.spacing_mm,
+            unit=f"{SYNTHETIC_UNITS:g} is the 99.5th percentile of the brain in {target}; 0 is background",
+        ),
+    )
+
+
+def _write(path: Path, volume: Volume, record: Provenance, *, overwrite: bool) -> None:
+    """Write image and sidecar; both appear together once both are complete, or neither does."""
+    sidecar = provenance.sidecar_path(path)
+    with (
+        atomic_file(path, overwrite=overwrite) as image_file,
+        atomic_file(sidecar, overwrite=overwrite) as sidecar_file,
+    ):
+        io.write_volume(image_file, volume, overwrite=True)
+        sidecar_file.write_text(provenance.encode(record), encoding="utf-8")

@@ -1,0 +1,289 @@
+"""The model card: the typed contract of a bundle (DESIGN section 5), stored as ``model.json``.
+
+Every field must be there and nothing else may be: a card that could be read says all of it. Reading is strict, so a
+misspelt key is an error with its path and not a silent default.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import ModelError
+
+SCHEMA_VERSION = 1
+"""Version of the card's own format; raised whenever a field is added, removed or changes its meaning."""
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?\Z"
+"""Names of models are names of folders on every system: short, lower case, never hidden, no separators."""
+FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"
+SHA256_PATTERN = r"^[0-9a-f]{64}\Z"
+
+ModelName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}\Z")]
+Sentence = Annotated[str, msgspec.Meta(min_length=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+System = Literal["supervised", "A", "B", "C"]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A closed, immutable part of a card whose numbers are all finite (JSON knows neither NaN nor infinity)."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            _require_finite(name, getattr(self, name))
+
+
+class Architecture(_Part, frozen=True, kw_only=True):
+    """Which network the weights belong to.
+
+    Attributes:
+        name: Key of the network, for example ``unet25d``.
+        parameters: Its constructor's keyword arguments, as JSON values.
+    """
+
+    name: Sentence
+    parameters: dict[str, Any]
+
+
+class RouteQuality(_Part, frozen=True, kw_only=True):
+    """How well one route was measured to work; PSNR in dB, means over the cases of a split.
+
+    Attributes:
+        sources: Given contrasts.
+        target: Translated contrast; not among the sources.
+        split: Whose scans, for example ``val``; never people seen in training unless it says ``train``.
+        num_cases: Number of scans in the means, at least 1.
+        brain_psnr: In the brain mask.
+        brain_ssim: 3D Gaussian SSIM averaged in the brain mask.
+        lesion_psnr: In the lesion mask; None when no case of the split has one.
+        baseline_brain_psnr: The same of the per-voxel regression; None where not measured.
+        baseline_lesion_psnr: The same in the lesion mask; None where not measured.
+    """
+
+    sources: tuple[Contrast, ...]
+    target: Contrast
+    split: Sentence
+    num_cases: Annotated[int, msgspec.Meta(ge=1)]
+    brain_psnr: float
+    brain_ssim: float
+    lesion_psnr: float | None
+    baseline_brain_psnr: float | None
+    baseline_lesion_psnr: float | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_distinct("sources", self.sources)
+        if self.target in self.sources:
+            raise ValueError(f"target {self.target} is among the sources {', '.join(self.sources)}")
+
+
+class Preprocessing(_Part, frozen=True, kw_only=True):
+    """What the network expects to be done to a volume before it sees it, and what it has seen.
+
+    Attributes:
+        percentile: Percentile of the brain's intensities that becomes 1.
+        in_plane_spacing_mm: Smallest and largest in-plane voxel size seen in training.
+        slice_spacing_mm: Smallest and largest distance of slices seen in training.
+        neighbour_spacing_mm: Distance of the neighbouring slices that a 2.5D network is given.
+    """
+
+    percentile: Annotated[float, msgspec.Meta(gt=0, le=100)]
+    in_plane_spacing_mm: tuple[float, float]
+    slice_spacing_mm: tuple[float, float]
+    neighbour_spacing_mm: Annotated[float, msgspec.Meta(gt=0)]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("in_plane_spacing_mm", "slice_spacing_mm"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} must be smallest and largest, both above 0, got {low:g} and {high:g}")
+
+
+class ValueRanges(_Part, frozen=True, kw_only=True):
+    """Intensities: what goes into the network, what comes out, what is written.
+
+    Attributes:
+        network_input: Lowest and highest value, normalised.
+        network_output: Lowest and highest value, normalised.
+        written_unit: Value in a written file of the target brain's 99.5th percentile (1 inside).
+    """
+
+    network_input: tuple[float, float]
+    network_output: tuple[float, float]
+    written_unit: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class TrainingData(_Part, frozen=True, kw_only=True):
+    """One collection the weights were trained on, with the credit its licence asks for."""
+
+    name: Sentence
+    licence: Sentence
+    attribution: Sentence
+    num_people: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class TrainingRun(_Part, frozen=True, kw_only=True):
+    """How to train the weights again.
+
+    Attributes:
+        config: Text of the configuration file, complete.
+        command: The command that read it.
+        commit: Commit of this repository.
+        seed: Seed of all chance in training.
+        num_steps: Optimiser steps.
+        hours: Wall-clock time.
+        hardware: In words, for example ``1 NVIDIA H200``.
+        torch_version: For example ``2.13.0+cpu``.
+        data_fingerprint: Hash over names and contents of the training scans.
+    """
+
+    config: Sentence
+    command: Sentence
+    commit: Sentence
+    seed: int
+    num_steps: Count
+    hours: Annotated[float, msgspec.Meta(ge=0)]
+    hardware: Sentence
+    torch_version: Sentence
+    data_fingerprint: Sentence
+
+
+class FileRecord(_Part, frozen=True, kw_only=True):
+    """What a file of the bundle must be: its SHA-256 in hexadecimal and its size."""
+
+    sha256: Annotated[str, msgspec.Meta(pattern=SHA256_PATTERN)]
+    bytes: Count
+
+
+class ModelCard(_Part, frozen=True, kw_only=True):
+    """What a bundle is, offers, was made from and must not be used for.
+
+    Attributes:
+        schema_version: Format of this card, ``SCHEMA_VERSION``.
+        name: Name of the model and of its folder.
+        version: ``major.minor.patch`` of the weights.
+        title: One line for lists.
+        systems_trained: Training stages the weights went through.
+        architecture: The network the weights fit.
+        sources: Contrasts it takes, any non-empty subset of them.
+        targets: Contrasts it makes, whenever they are not among the sources given.
+        quality: Measured routes; an offered route without a row was not measured.
+        intended_use: What it is for.
+        not_for: What it must not be used for.
+        limits: Known weaknesses, a sentence each.
+        preprocessing: What the network expects and has seen.
+        value_ranges: Intensities in, out and written.
+        training_data: Collections with licences.
+        training_run: How to train it again.
+        metrics_protocol: How ``quality`` was measured, in words.
+        metrics_command: The command that measures it again.
+        files: Every file of the bundle but ``model.json``; empty only until the bundle is written.
+    """
+
+    schema_version: int
+    name: ModelName
+    version: Version
+    title: Sentence
+    systems_trained: tuple[System, ...]
+    architecture: Architecture
+    sources: tuple[Contrast, ...]
+    targets: tuple[Contrast, ...]
+    quality: tuple[RouteQuality, ...]
+    intended_use: Sentence
+    not_for: Sentence
+    limits: tuple[Sentence, ...]
+    preprocessing: Preprocessing
+    value_ranges: ValueRanges
+    training_data: tuple[TrainingData, ...]
+    training_run: TrainingRun
+    metrics_protocol: str
+    metrics_command: str
+    files: dict[str, FileRecord]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("systems_trained", "sources", "targets"):
+            _require_distinct(name, getattr(self, name))
+        for row in self.quality:
+            if not self.offers(row.sources, row.target):
+                raise ValueError(f"quality names {'+'.join(row.sources)}>{row.target}, which is not offered")
+        for name in self.files:
+            if not re.match(FILE_NAME_PATTERN, name) or name.lower() == "model.json":
+                raise ValueError(f"files names {name!r}, which is not the plain name of a file in the bundle")
+
+    @property
+    def version_numbers(self) -> tuple[int, ...]:
+        """The version as numbers, in the order of their age."""
+        return tuple(int(part) for part in self.version.split("."))
+
+    def offers(self, sources: Iterable[Contrast], target: Contrast) -> bool:
+        """Whether the model translates these sources to this target."""
+        given = set(sources)
+        return bool(given) and given <= set(self.sources) and target in self.targets and target not in given
+
+    def require_route(self, sources: Iterable[Contrast], target: Contrast) -> None:
+        """Do nothing if the model :meth:`offers` the route.
+
+        Raises:
+            ModelError: If it does not; the sentence says what it offers.
+        """
+        given = tuple(sources)
+        if not self.offers(given, target):
+            raise ModelError(
+                f"model {self.name} does not offer {'+'.join(given)}>{target}: it takes any of "
+                f"{', '.join(self.sources)} and makes {', '.join(self.targets)} where that is not given"
+            )
+
+
+def encode_card(card: ModelCard) -> bytes:
+    """The card as indented JSON in UTF-8, ending with a newline; :func:`decode_card` undoes it."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+
+
+def decode_card(data: bytes, *, where: str) -> ModelCard:
+    """Read and check the bytes of a ``model.json``.
+
+    Args:
+        data: JSON in UTF-8.
+        where: The file's name for messages.
+
+    Raises:
+        ModelError: If it is no JSON, has another schema version, or a key is missing, unknown, of the wrong type or
+            of an impossible value; the message gives the path of the key.
+    """
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).schema_version
+        if version == SCHEMA_VERSION:
+            return msgspec.json.decode(data, type=ModelCard)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise ModelError(f"{where} is not a valid model card ({why}): install the model again") from error
+    raise ModelError(
+        f"{where} has schema version {version}, this MRTranslate reads version {SCHEMA_VERSION}: "
+        f"{'update MRTranslate' if version > SCHEMA_VERSION else 'install a newer version of the model'}"
+    )
+
+
+class _Versioned(msgspec.Struct):
+    """The one field that every version of the card has."""
+
+    schema_version: int
+
+
+def _require_finite(name: str, value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    if isinstance(value, tuple):
+        for item in value:
+            _require_finite(name, item)
+
+
+def _require_distinct(name: str, values: tuple[str, ...]) -> None:
+    if not values or len(set(values)) < len(values):
+        raise ValueError(f"{name} must name at least one and each once, got {', '.join(values) or 'none'}")

@@ -1,0 +1,63 @@
+"""A model whose translation is known by hand, for tests of everything around the network."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import torch
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.models.bundle import Bundle, write_bundle
+from MRTranslateLib.networks.generator import Generator
+from Testing.library.model_examples import example_card, example_tensors
+
+
+class CopyGenerator(Generator):
+    """Gives every target the mean of the available sources, and remembers what it was asked."""
+
+    num_neighbours = 3
+    size_multiple = 16
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.batches = []
+
+    def train_pred(self, slices, target_code):
+        self.batches.append((slices, target_code))
+        middle = slices.images[:, :, self.num_neighbours // 2]
+        mean = middle.sum(dim=1) / slices.availability.sum(dim=1)[:, None, None]
+        return self.weight * mean[:, None].expand(-1, len(Contrast), -1, -1)
+
+
+@pytest.fixture
+def copy_generator(monkeypatch) -> CopyGenerator:
+    """Stands in for whatever generator a bundle holds."""
+    generator = CopyGenerator()
+    monkeypatch.setattr("MRTranslateLib.inference.load.load_generator", lambda bundle: generator)
+    return generator
+
+
+def make_bundle(parent, name: str, in_plane_mm: tuple[float, float], slices_mm: float) -> Bundle:
+    card = example_card(name)
+    offered = (Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR)
+    preprocessing = msgspec.structs.replace(
+        card.preprocessing,
+        in_plane_spacing_mm=in_plane_mm,
+        slice_spacing_mm=in_plane_mm,
+        neighbour_spacing_mm=slices_mm,
+    )
+    card = msgspec.structs.replace(card, sources=offered, targets=offered, preprocessing=preprocessing, quality=())
+    return write_bundle(parent / name, card, example_tensors())
+
+
+@pytest.fixture(scope="session")
+def copy_bundle(tmp_path_factory) -> Bundle:
+    """A valid bundle that offers every contrast but PDw and works at 1 mm, as the shipped model does."""
+    return make_bundle(tmp_path_factory.mktemp("models"), "copy", (0.85, 1.2), 1.0)
+
+
+@pytest.fixture(scope="session")
+def coarse_bundle(tmp_path_factory) -> Bundle:
+    """The same at 3 mm, where phantoms are small and everything is quick."""
+    return make_bundle(tmp_path_factory.mktemp("models"), "coarse", (2.5, 3.5), 3.0)

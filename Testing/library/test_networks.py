@@ -1,0 +1,83 @@
+"""The conditional U-Net and its adapter."""
+
+import pytest
+import torch
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import ModelError
+from MRTranslateLib.networks.generator import SourceSlices, build_generator, one_hot
+
+SIZE = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "blocks_per_level": 1}
+
+
+@pytest.fixture
+def generator():
+    torch.manual_seed(0)
+    return build_generator("unet25d", SIZE).eval()
+
+
+def slices(availability, batch_size=2, seed=1):
+    random = torch.Generator().manual_seed(seed)
+    images = torch.rand(batch_size, 5, 3, 16, 24, generator=random)
+    return SourceSlices(images, torch.tensor([availability] * batch_size).float(), torch.full((batch_size,), 0.5))
+
+
+def test_every_contrast_is_predicted_on_the_grid_of_the_input(generator):
+    assert generator.sample(slices([1, 0, 0, 0, 0]), one_hot(Contrast.FLAIR, 2)).shape == (2, 5, 16, 24)
+
+
+def test_what_lies_in_an_unavailable_channel_changes_nothing(generator):
+    clean = slices([1, 0, 1, 0, 0])
+    dirty = SourceSlices(clean.images.clone(), clean.availability, clean.height)
+    dirty.images[:, [1, 3, 4]] = 1e3
+    code = one_hot(Contrast.FLAIR, 2)
+    torch.testing.assert_close(generator.sample(clean, code), generator.sample(dirty, code), rtol=0, atol=0)
+
+
+def test_availability_itself_is_seen(generator):
+    # Zeros that were acquired differ from zeros that stand for nothing.
+    given, missing = slices([1, 0, 1, 0, 0]), slices([1, 0, 0, 0, 0])
+    given.images[:, Contrast.T2W.channel] = 0
+    code = one_hot(Contrast.FLAIR, 2)
+    with torch.no_grad():
+        for module in generator.modules():
+            if hasattr(module, "modulation"):
+                torch.nn.init.normal_(module.modulation.weight)
+    assert not torch.equal(generator.sample(given, code), generator.sample(missing, code))
+
+
+def test_a_slice_does_not_depend_on_its_batch(generator):
+    batch, code = slices([1, 0, 0, 0, 0], batch_size=4), one_hot(Contrast.T2W, 4)
+    alone = SourceSlices(*(values[:1] for values in vars(batch).values()))
+    torch.testing.assert_close(generator.sample(batch, code)[:1], generator.sample(alone, code[:1]), rtol=0, atol=1e-5)
+
+
+def test_sampling_keeps_no_gradients_and_training_does(generator):
+    batch, code = slices([1, 0, 0, 0, 0]), one_hot(Contrast.T2W, 2)
+    assert not generator.sample(batch, code).requires_grad
+    assert generator.train_pred(batch, code).requires_grad
+
+
+def test_there_is_no_batch_normalisation(generator):
+    assert not [module for module in generator.modules() if "BatchNorm" in type(module).__name__]
+
+
+def test_the_shipped_size_has_two_to_six_million_parameters():
+    shipped = {"num_neighbours": 5, "widths": [32, 96, 192, 320], "detail_width": 16, "blocks_per_level": 1}
+    count = sum(values.numel() for values in build_generator("unet25d", shipped).parameters())
+    assert 2e6 < count < 6e6
+
+
+@pytest.mark.parametrize(
+    ("architecture", "parameters", "message"),
+    [
+        ("resnet9", SIZE, "unknown architecture 'resnet9'"),
+        ("unet25d", SIZE | {"widths": [7]}, "multiples of 8"),
+        ("unet25d", SIZE | {"num_neighbours": 2}, "odd"),
+        ("unet25d", SIZE | {"num_neighbours": "3"}, "num_neighbours"),
+        ("unet25d", {}, "num_neighbours"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_name(architecture, parameters, message):
+    with pytest.raises(ModelError, match=message):
+        build_generator(architecture, parameters)

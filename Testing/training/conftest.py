@@ -1,0 +1,59 @@
+"""Small prepared scans and a small configuration."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import yaml
+
+from MRTranslateLib.contrast import Contrast
+from training.config import TrainingConfig, config_from_mapping
+from training.data.cache import CachedScan
+
+TINY = """
+name: tiny
+seed: 7
+precision: fp32
+checkpoint_every_steps: 2
+validate_every_steps: 1000
+log_every_steps: 1
+data: {realign: [], crop_voxels: [32, 32], lesion_fraction: 0.5, source_count_weights: [0.5, 0.3, 0.2]}
+augmentation: {geometry_probability: 0.5, rotation_deg: 10.0, scale: 0.1, shift_voxels: 2.0, warp_voxels: 1.0,
+               gamma: 0.1, gain: 0.1, bias_field: 0.1, noise: 0.02, blur_probability: 0.3}
+generator:
+  architecture: unet25d
+  parameters: {num_neighbours: 3, widths: [8, 16], detail_width: 8, blocks_per_level: 1}
+losses: {absolute_error: 1.0, squared_error: 1.0, structural_similarity: 0.1}
+optimizer: {peak_learning_rate: 3.0e-3, weight_decay: 0.0, num_warmup_steps: 2, num_steps: 8, batch_size: 2,
+            gradient_clip_norm: 1.0, ema_decay: 0.9}
+"""
+
+
+@pytest.fixture
+def tiny_values() -> dict:
+    return copy.deepcopy(yaml.safe_load(TINY))
+
+
+@pytest.fixture
+def tiny_config(tiny_values) -> TrainingConfig:
+    return config_from_mapping(tiny_values, where="tiny")
+
+
+def tiny_scan(case_id: str, seed: int, contrasts=(Contrast.T1W, Contrast.T2W, Contrast.FLAIR)) -> CachedScan:
+    """A ball whose contrasts are functions of one smooth image, so that a network can learn them."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in (12, 40, 36)], indexing="ij"))
+    brain = (grid**2).sum(axis=0) < 0.8
+    tissue = 0.5 + 0.3 * np.sin(3 * grid[1] + rng.normal()) * np.cos(4 * grid[2] + rng.normal())
+    made = {Contrast.T1W: tissue, Contrast.T2W: 1 - tissue, Contrast.FLAIR: tissue**2, Contrast.T1W_GD: tissue}
+    images = {contrast: (made[contrast] * brain * 255).astype(np.uint8) for contrast in contrasts}
+    lesion = np.zeros(brain.shape, np.uint8)
+    lesion[6, 18:22, 16:20] = 1
+    return CachedScan(case_id, images, brain, lesion, has_lesion_mask=True)
+
+
+@pytest.fixture
+def tiny_scans() -> list[CachedScan]:
+    return [tiny_scan("sub-a", 1), tiny_scan("sub-b", 2), tiny_scan("sub-c", 3, (Contrast.T1W, Contrast.FLAIR))]

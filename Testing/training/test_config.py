@@ -1,0 +1,71 @@
+"""Configurations are typed and closed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from training.config import ConfigError, config_from_mapping, read_config
+
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_configuration_is_read_and_named_as_its_file(path):
+    assert read_config(path).name == path.stem
+
+
+def change(values, key, value):
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[last] = value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("seed", "7", r"Expected `int`, got `str` - at `\$\.seed`"),
+        ("sede", 7, "sede"),
+        ("optimizer.peak_learning_rate", "2e-4", r"at `\$\.optimizer\.peak_learning_rate`"),
+        ("optimizer.peak_learning_rate", 2.0, "peak_learning_rate must be in"),
+        ("optimizer.num_warmup_steps", 8, "num_warmup_steps 8 must be below num_steps 8"),
+        ("data.crop_voxels", [32], r"at `\$\.data\.crop_voxels`"),
+        ("data.crop_voxels", [8, 32], "crop_voxels must be at least 16"),
+        ("data.lesion_fraction", 1.5, "lesion_fraction must be in 0..1"),
+        ("augmentation.noise", -0.1, "noise must be in 0..90"),
+        ("precision", "fp16", "precision must be fp32 or bf16"),
+        ("log_every_steps", 0, "must be 1 or more"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_file_and_key(tiny_values, key, value, message):
+    change(tiny_values, key, value)
+    with pytest.raises(ConfigError, match=message) as error:
+        config_from_mapping(tiny_values, where="run.yaml")
+    assert str(error.value).startswith("run.yaml: ")
+
+
+@pytest.mark.parametrize("key", ["seed", "data.realign", "optimizer.ema_decay", "losses"])
+def test_a_missing_key_is_refused_with_its_name(tiny_values, key):
+    *sections, last = key.split(".")
+    section = tiny_values
+    for name in sections:
+        section = section[name]
+    del section[last]
+    with pytest.raises(ConfigError, match=f"missing required field `{last}`"):
+        config_from_mapping(tiny_values, where="run.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [", "", "- 1", "\x00"])
+def test_a_file_that_is_no_configuration_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"broken\.yaml"):
+        read_config(path)
+
+
+def test_a_saved_configuration_reads_back_equal(tiny_config, tmp_path):
+    import msgspec
+
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(tiny_config)))
+    assert read_config(tmp_path / "c.yaml") == tiny_config
