@@ -93,7 +93,7 @@ class LossConfig(Section, frozen=True, kw_only=True):
 
 
 class OptimizerConfig(Section, frozen=True, kw_only=True):
-    """AdamW with linear warm-up and cosine decay to zero; steps are optimizer steps."""
+    """AdamW with linear warm-up and cosine decay to zero; steps are those after the voxel stage."""
 
     peak_learning_rate: float
     weight_decay: float
@@ -112,6 +112,24 @@ class OptimizerConfig(Section, frozen=True, kw_only=True):
             raise ValueError("need batch_size >= 1, 0 <= ema_decay < 1 and gradient_clip_norm > 0")
 
 
+class VoxelStageConfig(Section, frozen=True, kw_only=True):
+    """The stage before all others: the generator's per-voxel path alone learns what a regression knows.
+
+    Attributes:
+        num_steps: 0 for generators without such a path.
+        batch_size: Slices per step.
+        learning_rate: At the start; falls by half a cosine to a tenth.
+    """
+
+    num_steps: int
+    batch_size: int
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 0 or self.batch_size < 1 or not 0 < self.learning_rate < 1:
+            raise ValueError("need num_steps >= 0, batch_size >= 1 and learning_rate in (0, 1)")
+
+
 class TrainingConfig(Section, frozen=True, kw_only=True):
     """One supervised run; written next to its checkpoints, so a checkpoint says how it was made."""
 
@@ -125,6 +143,7 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     augmentation: AugmentationConfig
     generator: GeneratorConfig
     losses: LossConfig
+    voxel_stage: VoxelStageConfig
     optimizer: OptimizerConfig
 
     def __post_init__(self) -> None:

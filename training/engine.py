@@ -16,7 +16,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import MRTranslateError
 from MRTranslateLib.networks.generator import Generator, SourceSlices, build_generator
 from training.checkpoint import Checkpoint, current_commit, load_checkpoint, save_checkpoint
-from training.config import OptimizerConfig, TrainingConfig
+from training.config import TrainingConfig
 from training.data.augmentation import augment
 from training.data.cache import CachedScan
 from training.data.sampler import SliceSampler
@@ -68,7 +68,8 @@ class SupervisedRun:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         started, logged = time.perf_counter() - self.seconds, {"loss": 0.0}
-        while self.step < self.config.optimizer.num_steps:
+        num_steps = self.config.voxel_stage.num_steps + self.config.optimizer.num_steps
+        while self.step < num_steps:
             losses = self.train_step()
             logged = {name: logged.get(name, 0.0) + value for name, value in losses.items()}
             self.seconds = time.perf_counter() - started
@@ -76,7 +77,7 @@ class SupervisedRun:
                 means = {name: value / self.config.log_every_steps for name, value in logged.items()}
                 _append_row(self.folder / "log.csv", {"step": self.step, "seconds": round(self.seconds), **means})
                 logged = {}
-            last = self.step == self.config.optimizer.num_steps
+            last = self.step == num_steps
             if last or self.step % self.config.checkpoint_every_steps == 0:
                 self.save()
             if validate is not None and (last or self.step % self.config.validate_every_steps == 0):
@@ -85,15 +86,20 @@ class SupervisedRun:
 
     def train_step(self) -> dict[str, float]:
         """One optimizer step; returns the losses."""
-        settings = self.config.optimizer
-        batch = self.sampler.draw(self.step, settings.batch_size)
+        settings, voxel_stage = self.config.optimizer, self.config.voxel_stage
+        voxelwise = self.step < voxel_stage.num_steps
+        batch = self.sampler.draw(self.step, voxel_stage.batch_size if voxelwise else settings.batch_size)
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         batch, source_images = augment(batch, self.config.augmentation, random)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, settings)
+            group["lr"] = learning_rate(self.step, self.config)
         slices = SourceSlices(source_images, batch.availability, batch.height)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            predicted = self.generator.train_pred(slices, batch.target_code)
+            predicted = (
+                self.generator.voxelwise_pred(slices)
+                if voxelwise
+                else self.generator.train_pred(slices, batch.target_code)
+            )
         wanted = batch.target_code.bool()
         truth = batch.images[:, :, self.generator.num_neighbours // 2][wanted]
         inside = batch.brain.expand(-1, len(Contrast), -1, -1)[wanted]
@@ -145,8 +151,12 @@ class SupervisedRun:
         )
 
 
-def learning_rate(step: int, settings: OptimizerConfig) -> float:
-    """Linear warm-up, then half a cosine to zero at the last step."""
+def learning_rate(step: int, config: TrainingConfig) -> float:
+    """In the voxel stage half a cosine to a tenth; then linear warm-up and half a cosine to zero at the last step."""
+    stage, settings = config.voxel_stage, config.optimizer
+    if step < stage.num_steps:
+        return stage.learning_rate * (0.55 + 0.45 * math.cos(math.pi * step / stage.num_steps))
+    step -= stage.num_steps
     if step < settings.num_warmup_steps:
         return settings.peak_learning_rate * (step + 1) / settings.num_warmup_steps
     progress = (step - settings.num_warmup_steps) / (settings.num_steps - settings.num_warmup_steps)

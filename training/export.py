@@ -118,7 +118,7 @@ def export_bundle(
             num_steps=checkpoint.step,
             hours=round(checkpoint.seconds / 3600, 2),
             hardware=f"1 thread of a {platform.machine()} server processor",
-            torch_version=torch.__version__,
+            torch_version=str(torch.__version__),
             data_fingerprint=checkpoint.data_fingerprint,
         ),
         metrics_protocol=METRICS_PROTOCOL,

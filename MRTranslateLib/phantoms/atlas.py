@@ -89,6 +89,14 @@ def ventricle_distance() -> Lattice:
 
 
 @lru_cache(maxsize=1)
+def brain_depth() -> Lattice:
+    """How deep below the surface of the brain a position lies, in mm, 0 outside; on the 2 mm lattice."""
+    maps = list(brain_atlas(2).maps.values())
+    brain = add_up(lattice.values.astype(np.float32) for lattice in maps) > FULL / 2
+    return Lattice(ndimage.distance_transform_edt(np.pad(brain, 1))[1:-1, 1:-1, 1:-1] * 2, maps[0].origin_mm, 2, 0)
+
+
+@lru_cache(maxsize=1)
 def head_atlas() -> Atlas:
     """Maps of what surrounds the brain, on a 2 mm lattice; they mean nothing inside the brain."""
     step_mm, origin_mm = 2.0, np.array([-116.0, -156.0, -132.0])

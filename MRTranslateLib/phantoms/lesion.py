@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from MRTranslateLib.phantoms.atlas import FULL, brain_atlas, ventricle_distance
+from MRTranslateLib.phantoms.atlas import FULL, brain_atlas, brain_depth, ventricle_distance
 from MRTranslateLib.phantoms.lattice import Lattice, add_up, random_field
 from MRTranslateLib.phantoms.signal import Tissue
 
@@ -124,6 +124,7 @@ def _draw_glioma(rng: np.random.Generator) -> Lesions:
     necrosis = depth - rim * np.exp(0.5 * spread.sample(points) + 0.35 * fine.sample(points))
     septa = random_field(rng, scale_mm=8, step_mm=2)
     necrosis = np.minimum(necrosis, 3.0 + 2.5 * septa.sample(points))  # strands of living tumour cross the core
+    necrosis = np.minimum(necrosis, brain_depth().sample(points) - rim)  # the rim closes below the surface, too
     oedema = depth + swelling * np.clip(0.9 + 0.6 * spread.sample(points) + 0.15 * fine.sample(points), 0.1, 2.2)
     oedema = np.minimum(oedema, np.sign(centre[0]) * points[0] - 1)  # the falx holds it on its side
     levels = {Tissue.OEDEMA: oedema, Tissue.NECROSIS: necrosis, Tissue.ENHANCING_TUMOUR: depth}

@@ -8,8 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from MRTranslateLib.errors import CancelledError, InputError
 from MRTranslateLib.preprocessing.registration import register_rigid
-from MRTranslateLib.volume import Volume, to_sitk
+from MRTranslateLib.volume import Volume
 
+CENTRE = np.array([0.0, 0.0, 12.0])
 T1W_LIKE, T2W_LIKE = np.array([0, 150, 420, 600]), np.array([0, 700, 380, 250])
 
 
@@ -38,7 +39,6 @@ def _head(grid: Volume, intensities: np.ndarray, motion: np.ndarray | None = Non
     x = back[:3, :3] @ points + back[:3, 3:]
     lattice = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((30, 30, 30)), 1.2)
     field = ndimage.map_coordinates(lattice / lattice.std(), x / 8 + 14.5, order=3, mode="nearest")
-    radius = np.sqrt(((x - np.array([[0], [-3], [2]])) / np.array([[68], [85], [70]])) ** 2).sum(axis=0)
     radius = np.linalg.norm((x - np.array([[0], [-3], [2]])) / np.array([[68], [85], [70]]), axis=0)
     tissue = np.where(radius > 1, 0, np.where(field + (radius > 0.92) * 2 > 0.9, 1, np.where(field > -0.3, 2, 3)))
     noise = np.random.default_rng(seed + 1).normal(0, 15, tissue.shape)
@@ -55,23 +55,28 @@ def _errors(found: np.ndarray, true: np.ndarray) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def fixed() -> Volume:
-    return _head(_grid((90, 104, 80), (2.0, 2.0, 2.0)), T1W_LIKE)
+    return _head(_grid((72, 84, 64), (2.5, 2.5, 2.5), centre=CENTRE), T1W_LIKE)
 
 
 @pytest.mark.parametrize(
     ("angles_deg", "shift_mm"),
-    [((0, 0, 0), (3.3, 0, -2.1)), ((5, -8, 10), (7, -12, 9)), ((-20, 15, 12), (25, 10, -30)), ((0, 0, 33), (0, 0, 0))],
+    [((5, -8, 10), (7, -12, 9)), ((-20, 15, 12), (25, 10, -30)), ((0, 0, 33), (0, 0, 0))],
 )
 def test_a_known_motion_between_two_contrasts_is_recovered(fixed, angles_deg, shift_mm):
     motion = _motion(angles_deg, shift_mm)
-    moving = _head(_grid((100, 110, 90), (1.9, 1.9, 2.1), (0, 0, 4), shift_mm), T2W_LIKE, motion)
+    moving = _head(_grid((80, 90, 74), (2.4, 2.4, 2.5), (0, 0, 4), shift_mm), T2W_LIKE, motion)
     result = register_rigid(moving, fixed)
     degrees, mm = _errors(result.transform, motion)
     assert degrees < 0.3
     assert mm < 0.3
+    assert result.overlap > 0.95
+    sitk.VersorRigid3DTransform().SetMatrix(
+        result.transform[:3, :3].ravel().tolist(), 1e-6
+    )  # refuses what is not rigid
     assert result.verdict == "moved"
     assert result.rotation_deg == pytest.approx(np.degrees(Rotation.from_matrix(motion[:3, :3]).magnitude()), abs=0.3)
-    assert result.translation_mm == pytest.approx(np.linalg.norm(shift_mm), abs=0.5)
+    moved_centre = motion[:3, :3] @ CENTRE + motion[:3, 3]
+    assert result.translation_mm == pytest.approx(np.linalg.norm(moved_centre - CENTRE), abs=0.5)
     assert result.metric_after > result.metric_before
 
 
@@ -83,7 +88,7 @@ def test_thick_oblique_slices_are_registered_within_half_a_millimetre(fixed):
 
 def test_headers_150_mm_apart_are_refused_as_implausible(fixed):
     motion = _motion((0, 0, 0), (150, 0, 0))
-    moving = _head(_grid((90, 104, 80), (2.0, 2.0, 2.0), centre=(150, 0, 0)), T2W_LIKE, motion)
+    moving = _head(_grid((60, 70, 52), (3.0, 3.0, 3.0), centre=(150, 0, 0)), T2W_LIKE, motion)
     with pytest.raises(InputError, match="would shift the head by 150 mm"):
         register_rigid(moving, fixed)
 
@@ -101,30 +106,10 @@ def test_the_same_input_gives_the_same_bits_whatever_the_number_of_threads(fixed
     assert results[0] == results[1]
 
 
-def test_the_transform_is_rigid_in_simpleitks_eyes(fixed):
-    moving = _head(_grid((60, 70, 52), (3.0, 3.0, 3.0)), T2W_LIKE, _motion((3, 1, 2), (4, 0, 0)))
-    matrix = register_rigid(moving, fixed).transform
-    transform = sitk.VersorRigid3DTransform()
-    transform.SetMatrix(matrix[:3, :3].ravel().tolist(), 1e-6)  # refuses what is no rotation
-    np.testing.assert_array_equal(matrix[3], [0, 0, 0, 1])
-
-
 def test_noise_against_a_head_is_refused_with_the_reason(fixed):
     noise = fixed.with_array(np.random.default_rng(0).random(fixed.shape, dtype=np.float32))
     with pytest.raises(InputError, match="the mutual information stays at"):
         register_rigid(noise, fixed)
-
-
-def test_mutual_information_agrees_with_simpleitk_that_alignment_is_better(fixed):
-    motion = _motion((5, 0, 0), (6, 0, 0))
-    moving = _head(_grid((90, 104, 80), (2.0, 2.0, 2.0)), T2W_LIKE, motion)
-    result = register_rigid(moving, fixed)
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsJointHistogramMutualInformation()
-    laid = sitk.Resample(to_sitk(moving), to_sitk(fixed), sitk.Transform(), sitk.sitkLinear)
-    assert result.metric_before < result.metric_after
-    assert result.overlap > 0.95
-    assert laid.GetSize() == to_sitk(fixed).GetSize()
 
 
 def test_progress_rises_to_one_and_what_it_raises_ends_the_run(fixed):

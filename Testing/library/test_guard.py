@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import InputError, ModelError, UsageError
+from MRTranslateLib.preprocessing.guard import (
+    check_field_of_view,
+    check_request,
+    check_sources_overlap,
+    check_spacing,
+    check_volume,
+    field_of_view_overlap,
+)
+from MRTranslateLib.volume import Volume
+
+
+def _volume(shape=(20, 20, 20), spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0)) -> Volume:
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = origin
+    return Volume(np.arange(np.prod(shape), dtype=np.float32).reshape(shape), affine)
+
+
+def test_a_plain_volume_passes_without_warning():
+    assert check_volume(_volume(), "T1w (a.nii)") == []
+
+
+def test_nan_and_infinite_voxels_are_refused_and_counted():
+    volume = _volume()
+    volume.array[0, 0, :2] = np.nan
+    volume.array[1, 1, 1] = np.inf
+    with pytest.raises(InputError, match=r"^T1w \(a\.nii\) has 3 voxels that are NaN or infinite"):
+        check_volume(volume, "T1w (a.nii)")
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_volume_is_refused_with_its_value(value):
+    with pytest.raises(InputError, match=f"every voxel is {value};"):
+        check_volume(Volume(np.full((9, 9, 9), value, np.int16), np.eye(4)), "T1w")
+
+
+@pytest.mark.parametrize("shape", [(20, 20, 7), (7, 20, 20), (20, 3, 20)])
+def test_fewer_than_8_slices_along_any_axis_are_refused(shape):
+    with pytest.raises(InputError, match="at least 8 slices"):
+        check_volume(_volume(shape), "T1w")
+
+
+def test_8_slices_are_enough():
+    assert check_volume(_volume((20, 20, 8), (1, 1, 5)), "T1w") == []
+
+
+@pytest.mark.parametrize("spacing", [(0.01, 1, 1), (1, 1, 25)])
+def test_impossible_spacings_are_refused(spacing):
+    with pytest.raises(InputError, match="check its header"):
+        check_volume(_volume(spacing=spacing), "T1w")
+
+
+@pytest.mark.parametrize("spacing", [(0.2, 0.2, 1), (1, 1, 8)])
+def test_unusual_spacings_are_warned_of(spacing):
+    assert "unusual for brain-MRI" in check_volume(_volume(spacing=spacing), "T1w")[0]
+
+
+def test_spacing_is_compared_with_what_the_model_saw():
+    assert check_spacing(_volume(spacing=(0.5, 0.5, 4.0)), "T1w", (0.5, 4.0)) == []
+    assert (
+        "a voxel size of 5 mm; the model saw 0.5 to 4 mm"
+        in check_spacing(_volume(spacing=(0.5, 0.5, 5.0)), "T1w", (0.5, 4.0))[0]
+    )
+
+
+def _ellipsoid(centre_mm=(0, 0, 0), radii_mm=(66, 82, 62), field_mm=(200, 220, 180)) -> Volume:
+    shape = tuple(n // 4 for n in field_mm)
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    affine[:3, 3] = -2.0 * (np.array(shape) - 1)
+    points = np.tensordot(affine[:3, :3], np.indices(shape), 1) + affine[:3, 3].reshape(3, 1, 1, 1)
+    offsets = (points - np.reshape(centre_mm, (3, 1, 1, 1))) / np.reshape(radii_mm, (3, 1, 1, 1))
+    return Volume(np.linalg.norm(offsets, axis=0) < 1, affine)
+
+
+def test_a_whole_brain_inside_the_field_of_view_is_not_warned_of():
+    assert check_field_of_view(_ellipsoid()) == []
+
+
+def test_a_cut_vertex_is_named_with_its_direction_and_share():
+    (warning,) = check_field_of_view(_ellipsoid(centre_mm=(0, 0, 50)))
+    assert "cuts the brain foot-head" in warning
+
+
+def test_a_slab_is_called_too_short():
+    warnings = check_field_of_view(_ellipsoid(field_mm=(200, 220, 60)))
+    assert any("only 60 mm of brain are seen foot-head" in warning for warning in warnings)
+
+
+def test_directions_follow_the_patient_and_not_the_array():
+    mask = _ellipsoid(centre_mm=(0, 0, 50))
+    turned = Volume(mask.array.transpose(2, 0, 1), mask.affine[:, [2, 0, 1, 3]])
+    assert check_field_of_view(turned) == check_field_of_view(mask)
+
+
+def test_field_of_view_overlap_of_half_shifted_boxes_is_one_half():
+    assert field_of_view_overlap(_volume(), _volume(origin=(10, 0, 0))) == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_small_box_inside_a_large_one_overlaps_fully():
+    assert field_of_view_overlap(_volume((10, 10, 10), origin=(5, 5, 5)), _volume((40, 40, 40))) == 1.0
+
+
+def test_sources_that_hardly_overlap_are_refused_by_name():
+    apart = {"T1w": _volume(), "T2w": _volume(origin=(1, 0, 0)), "FLAIR": _volume(origin=(0, 15, 0))}
+    with pytest.raises(InputError, match="T1w and FLAIR overlap by only 25%"):
+        check_sources_overlap(apart)
+    check_sources_overlap({"T1w": apart["T1w"], "T2w": apart["T2w"]})
+
+
+def test_a_sensible_request_passes():
+    check_request(
+        [Contrast.T1W, Contrast.T2W],
+        Contrast.FLAIR,
+        {Contrast.FLAIR: [Contrast.T1W, Contrast.T2W]},
+        {Contrast.T1W: "a", Contrast.T2W: "b"},
+    )
+
+
+def test_no_sources_are_wrong_usage():
+    with pytest.raises(UsageError, match="no sources"):
+        check_request([], Contrast.FLAIR)
+
+
+def test_the_target_among_the_sources_is_wrong_usage():
+    with pytest.raises(UsageError, match="FLAIR is both source and target"):
+        check_request([Contrast.T1W, Contrast.FLAIR], Contrast.FLAIR)
+
+
+def test_the_same_file_as_two_contrasts_is_refused():
+    with pytest.raises(InputError, match="T1w and T2w are the same file"):
+        check_request([Contrast.T1W, Contrast.T2W], Contrast.FLAIR, hashes={Contrast.T1W: "a", Contrast.T2W: "a"})
+
+
+def test_a_target_that_the_model_does_not_make_is_a_model_error():
+    with pytest.raises(ModelError, match="does not make PDw; it makes T2w"):
+        check_request([Contrast.T1W], Contrast.PDW, {Contrast.T2W: [Contrast.T1W]})
+
+
+def test_a_source_that_the_model_cannot_use_is_a_model_error():
+    with pytest.raises(ModelError, match="cannot use PDw for T2w; it uses T1w"):
+        check_request([Contrast.T1W, Contrast.PDW], Contrast.T2W, {Contrast.T2W: [Contrast.T1W]})
