@@ -45,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     resume.add_argument("folder", type=Path)
     resume.set_defaults(run=_resume)
     baseline = commands.add_parser("baseline", help="judge a per-voxel gradient-boosted regression on the val split")
+    baseline.add_argument("config", type=Path, help="configuration whose data section says which people to realign")
+    baseline.add_argument("--json", type=Path, required=True, metavar="FILE", help="where to write the scores")
     baseline.set_defaults(run=_baseline)
     evaluate = commands.add_parser("evaluate", help="judge a model on the val split, through the library's pipeline")
     evaluate.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
@@ -53,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path)
     export.add_argument("--output", type=Path, required=True, help="folder of the bundle; its name is the model's")
     export.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z")
-    export.add_argument("--no-baseline", action="store_true", help="leave the baseline's columns empty")
+    export.add_argument("--baseline", type=Path, metavar="FILE", help="scores that the baseline command wrote")
     export.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     export.set_defaults(run=_export)
     for command in (fit, resume, baseline, evaluate, export):
@@ -109,9 +111,14 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
 
 def _baseline(options: argparse.Namespace) -> None:
     from training.baseline import baseline_scores
+    from training.config import read_config
+    from training.evaluation import write_scores
 
     scans = _scans(options.data)
-    _print_scores(baseline_scores(_prepared(scans, "train", ()), _prepared(scans, "val", ())))
+    train = _prepared(scans, "train", read_config(options.config).data.realign)
+    scores = baseline_scores(train, _prepared(scans, "val", ()))
+    write_scores(options.json, scores)
+    _print_scores(scores)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -125,19 +132,17 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from training.baseline import baseline_scores
     from training.checkpoint import load_checkpoint
-    from training.evaluation import score_routes
+    from training.evaluation import read_scores, score_routes
     from training.export import all_routes, export_bundle, library_predict, quality_rows
 
     checkpoint = load_checkpoint(options.folder)
-    scans = _scans(options.data)
-    train, val = _prepared(scans, "train", checkpoint.config.data.realign), _prepared(scans, "val", ())
+    baseline = [] if options.baseline is None else read_scores(options.baseline)
+    val = _prepared(_scans(options.data), "val", ())
     command = f"python -m training fit training/configs/{checkpoint.config.name}.yaml --data FOLDER --run FOLDER"
     shared = {"version": options.model_version, "command": command}
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     scores = score_routes(library_predict(bundle, threads=options.threads), val, all_routes())
-    baseline = [] if options.no_baseline else baseline_scores(train, val)
     export_bundle(checkpoint, options.output, quality=quality_rows(scores, baseline), replace=True, **shared)
     _print_scores(scores)
 

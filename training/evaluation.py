@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import InputError
+from MRTranslateLib.files import write_text_atomic
 from MRTranslateLib.metrics import peak_signal_noise_ratio, structural_similarity
 from MRTranslateLib.networks.generator import Generator, SourceSlices, one_hot
 from training.data.cache import CachedScan
@@ -131,6 +135,23 @@ def _score_scan(
         ssim,
         peak_signal_noise_ratio(truth, predicted, data_range=1.0, mask=lesion) if lesion.any() else None,
     )
+
+
+def write_scores(path: Path, scores: Sequence[RouteScore]) -> None:
+    """Keep scores as JSON; an existing file is replaced."""
+    write_text_atomic(path, msgspec.json.format(msgspec.json.encode(scores), indent=1).decode() + "\n", overwrite=True)
+
+
+def read_scores(path: Path) -> list[RouteScore]:
+    """Scores that :func:`write_scores` kept.
+
+    Raises:
+        InputError: If the file is missing or holds something else.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[RouteScore])
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(f"{path}: no scores ({error}); write them with python -m training baseline") from None
 
 
 def flat_table(scores: Sequence[RouteScore]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from MRTranslateLib import io, provenance
 from MRTranslateLib.contrast import Contrast, parse_contrast
+from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import atomic_file, refuse_unfit_output
 from MRTranslateLib.inference.device import Execution, Precision, choose_execution
 from MRTranslateLib.inference.prepare import Prepared, prepare
@@ -179,9 +180,19 @@ def translate(
 def _checked_output(path: Path, overwrite: bool) -> Path:
     """Refuse an output that could not be written in the end, before the work is done."""
     io.refuse_unwritable_format(path)
-    for file in (path, provenance.sidecar_path(path)):
-        refuse_unfit_output(file, overwrite=overwrite)
+    refuse_unfit_output(path, overwrite=overwrite)
+    sidecar = provenance.sidecar_path(path)
+    refuse_unfit_output(sidecar, overwrite=overwrite or _is_orphan(sidecar))
     return path
+
+
+def _is_orphan(sidecar: Path) -> bool:
+    """Whether this is a sidecar of ours: without its image, a power cut between two renames left it."""
+    try:
+        provenance.read_sidecar(sidecar)
+    except InputError:
+        return False
+    return True
 
 
 def _run_network(
@@ -258,7 +269,7 @@ def _write(path: Path, volume: Volume, record: Provenance, *, overwrite: bool) -
     sidecar = provenance.sidecar_path(path)
     with (
         atomic_file(path, overwrite=overwrite) as image_file,
-        atomic_file(sidecar, overwrite=overwrite) as sidecar_file,
+        atomic_file(sidecar, overwrite=overwrite or _is_orphan(sidecar)) as sidecar_file,
     ):
         io.write_volume(image_file, volume, overwrite=True)
         sidecar_file.write_text(provenance.encode(record), encoding="utf-8")

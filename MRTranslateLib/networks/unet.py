@@ -92,6 +92,9 @@ class ConditionalUNet(nn.Module):
     wanted ones from the output channels.
     """
 
+    level: Tensor
+    spread: Tensor
+
     def __init__(self, parameters: UNetParameters) -> None:
         super().__init__()
         self.middle = parameters.num_neighbours // 2
@@ -190,9 +193,9 @@ class ConditionedHead(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.modulation = nn.Linear(EMBEDDING_WIDTH, 2 * channels)
         self.last = nn.Conv2d(channels, NUM_CONTRASTS, 3, padding=1)
-        for module in (self.modulation, self.last):  # what is around corrects the voxel path, from nothing on
-            nn.init.zeros_(module.weight)
-            nn.init.zeros_(module.bias)
+        # What lies around corrects the voxel path, from nothing on.
+        for values in (*self.modulation.parameters(), *self.last.parameters()):
+            nn.init.zeros_(values)
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         """``(B, channels, H, W)`` to ``(B, 5, H, W)``."""

@@ -16,6 +16,8 @@ SPACING_REFUSED_MM = (0.05, 20.0)
 """Beyond these a header is wrong, or nothing of a brain can be seen."""
 SPACING_SENSIBLE_MM = (0.3, 7.0)
 """What clinical brain-MRI has."""
+LARGEST_VALUE = 1e12
+"""Beyond it sums over a volume lose meaning or overflow in single precision."""
 MIN_BRAIN_EXTENT_MM = 100.0
 """Adult brains measure about 130 x 170 x 110 mm or more with the cerebellum; 85 along the body counts as whole."""
 MIN_BRAIN_HEIGHT_MM = 85.0
@@ -41,8 +43,13 @@ def check_volume(volume: Volume, name: str) -> list[str]:
     broken = int(volume.array.size - np.isfinite(volume.array).sum())
     if broken:
         raise InputError(f"{name} has {broken} voxels that are NaN or infinite; repair it before translating")
-    if volume.array.min() == volume.array.max():
-        raise InputError(f"{name} is empty: every voxel is {float(volume.array.flat[0]):g}; give another file")
+    lowest, highest = float(volume.array.min()), float(volume.array.max())
+    if max(-lowest, highest) > LARGEST_VALUE:
+        raise InputError(
+            f"{name} has values from {lowest:g} to {highest:g}, which no scanner writes; check its data type"
+        )
+    if lowest == highest:
+        raise InputError(f"{name} is empty: every voxel is {lowest:g}; give another file")
     if min(volume.shape) < MIN_SLICES:
         shape = " x ".join(map(str, volume.shape))
         raise InputError(

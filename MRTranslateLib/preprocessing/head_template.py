@@ -89,7 +89,7 @@ def fit_template(head: sitk.Image, foreground: NDArray[np.bool_]) -> TemplateFit
     """Affine registration of the template to a head lying roughly as in the scanner (within 30 degrees).
 
     Args:
-        head: Float32, axes about RAS, about 3 mm a voxel.
+        head: Float32, about 3 mm a voxel.
         foreground: Head against air, ``(K, J, I)`` as SimpleITK has it.
 
     Raises:

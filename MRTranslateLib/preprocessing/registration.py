@@ -30,7 +30,7 @@ MAX_TRANSLATION_MM = 100.0
 MIN_OVERLAP = 0.5
 """Least share of the smaller head that must lie inside the other one afterwards."""
 MIN_INFORMATION = 0.1
-"""Least mutual information (nats) of a credible result: two contrasts of one head reach 0.3 to 1 here."""
+"""Least mutual information (nats) of a credible result: two contrasts of one head reach 0.7 to 1.05 here."""
 
 
 @dataclass(frozen=True, eq=False)

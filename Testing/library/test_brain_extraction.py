@@ -17,7 +17,8 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.phantoms.grid import brain_grid
 from MRTranslateLib.phantoms.phantom import Phantom, make_phantom
-from MRTranslateLib.preprocessing.brain_extraction import BrainExtraction, _doubts, extract_brain
+from MRTranslateLib.preprocessing import brain_extraction as module
+from MRTranslateLib.preprocessing.brain_extraction import BrainExtraction, _doubts, _refine, extract_brain
 from MRTranslateLib.preprocessing.head_template import TemplateFit
 from MRTranslateLib.preprocessing.registration import register_rigid
 from MRTranslateLib.preprocessing.resampling import resample
@@ -83,6 +84,34 @@ def test_each_doubt_gives_one_warning_with_its_value(volume_ml, information, agr
 
 def test_usual_figures_raise_no_doubt():
     assert _doubts(1400.0, TemplateFit(sitk.AffineTransform(3), 0.55, 0.85), 0.95) == ()
+
+
+def test_doubts_reach_the_result(head, monkeypatch):
+    poor = TemplateFit(sitk.AffineTransform(3), 0.1, 1.0)
+    monkeypatch.setattr(module, "fit_template", lambda image, foreground: poor)
+    assert any("poor fit" in warning for warning in extract_brain(head.volumes[Contrast.T2W]).warnings)
+
+
+def test_intensities_move_the_outline_away_from_the_template():
+    points = (np.indices((80, 80, 80)) - 39.5) * module.GRID_MM
+    radius = np.linalg.norm(points, axis=0)
+    intensity = np.select([radius < 60, radius < 66, radius < 72], [500.0, 40.0, 900.0], 0.0)
+    intensity += np.random.default_rng(0).normal(0, 20, radius.shape)
+    template_3_mm_to_the_side = np.linalg.norm(points - np.reshape((3.0, 0, 0), (3, 1, 1, 1)), axis=0) - 63
+    found = _refine(intensity.astype(np.float32), template_3_mm_to_the_side.astype(np.float32)) > 0.5
+    assert _dice(template_3_mm_to_the_side < -module.PRIOR_INWARD_MM, radius < 60) < 0.965
+    assert _dice(found, radius < 60) > 0.985
+
+
+def test_the_number_of_threads_does_not_change_the_bits(head, t2w):
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    try:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(3)
+        again = extract_brain(head.volumes[Contrast.T2W])
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    np.testing.assert_array_equal(again.mask.array, t2w.mask.array)
+    assert again.information == t2w.information
 
 
 def test_a_volume_without_a_head_is_refused():

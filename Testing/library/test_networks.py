@@ -7,7 +7,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.networks.generator import SourceSlices, build_generator, one_hot
 
-SIZE = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "blocks_per_level": 1}
+SIZE = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
 
 
 @pytest.fixture
@@ -58,12 +58,26 @@ def test_sampling_keeps_no_gradients_and_training_does(generator):
     assert generator.train_pred(batch, code).requires_grad
 
 
+def test_the_voxel_path_is_blind_to_what_lies_far_away(generator):
+    near, far = slices([1, 0, 1, 0, 0]), slices([1, 0, 1, 0, 0])
+    far.images[..., 12:, :] = 0.9  # beyond the squares of 4 and 12 voxels around row 0, and the interpolation
+    one, other = generator.voxelwise_pred(near), generator.voxelwise_pred(far)
+    torch.testing.assert_close(one[..., :4, :], other[..., :4, :], rtol=0, atol=1e-5)
+    assert not torch.allclose(one[..., 12:, :], other[..., 12:, :])
+
+
 def test_there_is_no_batch_normalisation(generator):
     assert not [module for module in generator.modules() if "BatchNorm" in type(module).__name__]
 
 
 def test_the_shipped_size_has_two_to_six_million_parameters():
-    shipped = {"num_neighbours": 5, "widths": [32, 96, 192, 320], "detail_width": 16, "blocks_per_level": 1}
+    shipped = {
+        "num_neighbours": 5,
+        "widths": [32, 96, 192, 320],
+        "detail_width": 16,
+        "voxel_width": 96,
+        "blocks_per_level": 1,
+    }
     count = sum(values.numel() for values in build_generator("unet25d", shipped).parameters())
     assert 2e6 < count < 6e6
 

@@ -104,7 +104,7 @@ def test_the_process_keeps_its_own_number_of_threads():
 
 def test_the_network_gives_the_same_bits_twice_and_bf16_is_near():
     torch.manual_seed(0)
-    size = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "blocks_per_level": 1}
+    size = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
     generator = build_generator("unet25d", size)
     first, second = (translate_slices(generator, job(), CPU, Progress()).slices for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -115,7 +115,7 @@ def test_the_network_gives_the_same_bits_twice_and_bf16_is_near():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_with_the_cpu():
     torch.manual_seed(0)
-    size = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "blocks_per_level": 1}
+    size = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
     generator = build_generator("unet25d", size)
     cpu = translate_slices(generator, job(), CPU, Progress()).slices
     cuda = translate_slices(generator, job(), Execution("cuda:0", "fp32", 1), Progress()).slices

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from MRTranslateLib.errors import InputError
+from MRTranslateLib.networks.generator import SourceSlices
 from training.checkpoint import FILE_NAME, load_checkpoint
 from training.engine import DivergedError, SupervisedRun, learning_rate
 
@@ -26,7 +27,7 @@ def test_the_loss_falls(tiny_config, tiny_scans, tmp_path):
     run.fit()
     with (tmp_path / "run" / "log.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    assert len(losses) == 60
+    assert len(losses) == 60 + tiny_config.voxel_stage.num_steps
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
 
 
@@ -54,8 +55,8 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_checkpoint(t
     run.save()
     before = (tmp_path / "run" / FILE_NAME).read_bytes()
     with torch.no_grad():
-        next(run.generator.parameters()).fill_(float("nan"))
-    with pytest.raises(DivergedError, match="nan at step 1"):
+        next(run.generator.network.voxel.parameters()).fill_(float("nan"))
+    with pytest.raises(DivergedError, match="nan at step"):
         run.fit()
     assert (tmp_path / "run" / FILE_NAME).read_bytes() == before
 
@@ -68,11 +69,31 @@ def test_the_average_follows_the_weights(tiny_config, tiny_scans, tmp_path):
 
 
 def test_the_learning_rate_warms_up_and_ends_near_zero(tiny_config):
-    settings = msgspec.structs.replace(tiny_config.optimizer, num_warmup_steps=10, num_steps=110)
-    rates = [learning_rate(step, settings) for step in range(110)]
-    assert rates[9] == settings.peak_learning_rate == max(rates)
-    assert rates[60] == pytest.approx(settings.peak_learning_rate / 2)
-    assert rates[109] < 0.001 * settings.peak_learning_rate
+    config = with_optimizer(tiny_config, num_warmup_steps=10, num_steps=110)
+    peak, before = config.optimizer.peak_learning_rate, config.voxel_stage.num_steps
+    rates = [learning_rate(before + step, config) for step in range(110)]
+    assert rates[9] == peak == max(rates)
+    assert rates[60] == pytest.approx(peak / 2)
+    assert rates[109] < 0.001 * peak
+
+
+def test_the_voxel_stage_trains_the_voxel_path_alone(tiny_config, tiny_scans, tmp_path):
+    run = make_run(tiny_config, tiny_scans, tmp_path / "run")
+    before = {name: values.clone() for name, values in run.generator.state_dict().items()}
+    run.train_step()
+    changed = {name for name, values in run.generator.state_dict().items() if not torch.equal(values, before[name])}
+    assert changed
+    assert all(name.startswith(("network.voxel.", "network.embed.")) for name in changed)
+
+
+def test_at_the_end_of_the_voxel_stage_the_u_net_starts_from_what_it_learned(tiny_config, tiny_scans, tmp_path):
+    run = make_run(tiny_config, tiny_scans, tmp_path / "run")
+    for _ in range(tiny_config.voxel_stage.num_steps):
+        run.train_step()
+    batch = run.sampler.draw(0, 2)
+    slices = SourceSlices(batch.images, batch.availability, batch.height)
+    whole, voxelwise = run.generator.train_pred(slices, batch.target_code), run.generator.voxelwise_pred(slices)
+    torch.testing.assert_close(whole, voxelwise)
 
 
 def test_checkpoints_say_how_they_were_made(tiny_config, tiny_scans, tmp_path):

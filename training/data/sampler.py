@@ -6,6 +6,7 @@ That makes resuming exact: there is no generator state to keep.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,7 +102,7 @@ class SliceSampler:
         return (starts[0], starts[1]), self.config.crop_voxels
 
 
-def _crop(image: NDArray[np.generic], window: tuple[tuple[int, int], tuple[int, int]]) -> NDArray[np.generic]:
+def _crop(image: NDArray[Any], window: tuple[tuple[int, int], tuple[int, int]]) -> NDArray[Any]:
     """Cut a window that may reach over the border; outside is zero."""
     (row, column), (height, width) = window
     result = np.zeros((height, width), image.dtype)
