@@ -87,7 +87,12 @@ def prepare(
     warnings = [text for image in images.values() for text in guard.check_volume(image.volume, image.name)]
     first = next(iter(images.values()))
     canonical = to_canonical(first.volume)
-    warnings += _check_spacings(canonical, first.name, preprocessing)
+    warnings += guard.check_spacings(
+        canonical.spacing_mm,
+        first.name,
+        in_plane_seen_mm=preprocessing.in_plane_spacing_mm,
+        between_slices_seen_mm=preprocessing.slice_spacing_mm,
+    )
     moves = _register(images, canonical, registration, progress)
     brain = brain_mask(
         canonical,
@@ -126,22 +131,6 @@ def prepare(
         BrainMaskRecord(origin=brain.origin, file=None if mask is None else mask.record, volume_ml=round(brain_ml, 1)),
         tuple(dict.fromkeys(warnings)),
     )
-
-
-def _check_spacings(canonical: Volume, name: str, preprocessing: Preprocessing) -> list[str]:
-    """Warn of voxel sizes that the model has not seen; they are resampled, which cannot add what was not acquired."""
-    warnings = []
-    *in_plane, between = canonical.spacing_mm
-    for what, sizes, (low, high) in (
-        ("in-plane voxel size", in_plane, preprocessing.in_plane_spacing_mm),
-        ("slice spacing", [between], preprocessing.slice_spacing_mm),
-    ):
-        outside = sorted({f"{mm:.3g}" for mm in sizes if not low * 0.99 <= mm <= high * 1.01})
-        if outside:
-            warnings.append(
-                f"{name} has {what} {' and '.join(outside)} mm; the model saw {low:g} to {high:g} mm, so expect less"
-            )
-    return warnings
 
 
 def _register(

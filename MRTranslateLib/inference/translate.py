@@ -27,7 +27,7 @@ from MRTranslateLib.inference.prepare import Prepared, prepare
 from MRTranslateLib.inference.sources import Image, load_image
 from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.models.store import ModelStore
-from MRTranslateLib.preprocessing.guard import check_request
+from MRTranslateLib.preprocessing.guard import check_distinct, check_request
 from MRTranslateLib.preprocessing.normalization import SYNTHETIC_UNITS
 from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.progress import Progress, ProgressCallback
@@ -136,7 +136,7 @@ def translate(
     with run.stage("read"):
         images = {contrast: load_image(image, contrast.value) for contrast, image in given.items()}
         mask = None if brain_mask is None else load_image(brain_mask, "brain mask", labels=True)
-        check_request(given, wanted, hashes={contrast: image.record.sha256 for contrast, image in images.items()})
+        check_distinct({contrast: image.record.sha256 for contrast, image in images.items()})
         bundle = (store or ModelStore()).find(model)
         bundle.card.require_route(images, wanted)
     with run.stage("prepare") as stage:

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.errors import InputError, ModelError, UsageError
+from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.volume import Volume
 
 MIN_SLICES = 8
@@ -23,7 +23,6 @@ MIN_BRAIN_EXTENT_MM = 100.0
 MIN_BRAIN_HEIGHT_MM = 85.0
 MAX_BORDER_SHARE = 0.06
 """Largest share of the brain's cross-section that may be cut by the volume's border, against its largest slice."""
-MIN_SOURCE_OVERLAP = 0.5
 
 
 def check_volume(volume: Volume, name: str) -> list[str]:
@@ -65,14 +64,36 @@ def check_volume(volume: Volume, name: str) -> list[str]:
     return []
 
 
-def check_spacing(volume: Volume, name: str, seen_mm: tuple[float, float]) -> list[str]:
-    """Warn if a voxel size lies outside ``seen_mm``, the smallest and largest the model was trained on."""
-    low, high = seen_mm
-    outside = [mm for mm in volume.spacing_mm if not low * 0.99 <= mm <= high * 1.01]
-    if not outside:
-        return []
-    sizes = ", ".join(f"{mm:.3g}" for mm in outside)
-    return [f"{name} has a voxel size of {sizes} mm; the model saw {low:g} to {high:g} mm, so expect less"]
+def check_spacings(
+    spacing_mm: tuple[float, float, float],
+    name: str,
+    *,
+    in_plane_seen_mm: tuple[float, float],
+    between_slices_seen_mm: tuple[float, float],
+) -> list[str]:
+    """Warn of voxel sizes that the model has not seen; they are resampled, which cannot add what was not acquired.
+
+    Args:
+        spacing_mm: Voxel size along right, anterior, superior (canonical axes).
+        name: As for :func:`check_volume`.
+        in_plane_seen_mm: Smallest and largest axial pixel size the model was trained on.
+        between_slices_seen_mm: Smallest and largest distance of its axial slices.
+
+    Returns:
+        Warnings: at most one in plane and one between slices.
+    """
+    warnings = []
+    *in_plane, between = spacing_mm
+    for what, sizes, (low, high) in (
+        ("in-plane voxel size", in_plane, in_plane_seen_mm),
+        ("slice spacing", [between], between_slices_seen_mm),
+    ):
+        outside = sorted({f"{mm:.3g}" for mm in sizes if not low * 0.99 <= mm <= high * 1.01})
+        if outside:
+            warnings.append(
+                f"{name} has {what} {' and '.join(outside)} mm; the model saw {low:g} to {high:g} mm, so expect less"
+            )
+    return warnings
 
 
 def check_field_of_view(brain_mask: Volume) -> list[str]:
@@ -110,74 +131,31 @@ def check_field_of_view(brain_mask: Volume) -> list[str]:
     return warnings
 
 
-def check_sources_overlap(volumes: Mapping[str, Volume]) -> None:
-    """Refuse sources whose fields of view hardly overlap in the patient.
-
-    Call it before registration only when the headers are to be trusted; a registration makes up for wrong ones.
-
-    Raises:
-        InputError: If less than half of the smaller field of view of a pair lies inside the other one.
-    """
-    for (first, a), (second, b) in combinations(volumes.items(), 2):
-        share = field_of_view_overlap(a, b)
-        if share < MIN_SOURCE_OVERLAP:
-            raise InputError(
-                f"{first} and {second} overlap by only {share:.0%} of the smaller field of view; "
-                "check that both are of the same patient and visit"
-            )
-
-
-def field_of_view_overlap(first: Volume, second: Volume) -> float:
-    """Share of the smaller field of view inside the other, 0..1, estimated at 20 x 20 x 20 points of each."""
-
-    def share_of(inner: Volume, outer: Volume) -> float:
-        axes = [(np.arange(20) + 0.5) / 20 * n - 0.5 for n in inner.shape]
-        points = np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1)
-        to_outer = np.linalg.inv(outer.affine) @ inner.affine
-        index = to_outer[:3, :3] @ points + to_outer[:3, 3:]
-        limits = np.array(outer.shape)[:, None] - 0.5
-        return float(((index >= -0.5) & (index <= limits)).all(axis=0).mean())
-
-    return max(share_of(first, second), share_of(second, first))
-
-
-def check_request(
-    sources: Collection[Contrast],
-    target: Contrast,
-    routes: Mapping[Contrast, Collection[Contrast]] | None = None,
-    hashes: Mapping[Contrast, str] | None = None,
-) -> None:
-    """Refuse a request that makes no sense before any file is worked on.
+def check_request(sources: Collection[Contrast], target: Contrast) -> None:
+    """Refuse a request that makes no sense whatever the files and the model.
 
     Args:
         sources: The contrasts given.
         target: The contrast asked for.
-        routes: What the model offers: the usable sources of each target; None skips the check.
-        hashes: sha256 of each source's file; None skips the check.
 
     Raises:
         UsageError: If there are no sources, or the target is among them.
-        ModelError: If the model does not make the target or cannot use a source.
-        InputError: If two contrasts were given the same file.
     """
     if not sources:
         raise UsageError("no sources were given; give at least one, for example --source T1w=t1.nii.gz")
     if target in sources:
         raise UsageError(f"{target} is both source and target; leave it out of the sources or ask for another target")
-    if routes is not None:
-        _check_route(sources, target, routes)
-    for (first, a), (second, b) in combinations((hashes or {}).items(), 2):
+
+
+def check_distinct(hashes: Mapping[Contrast, str]) -> None:
+    """Refuse the same image given as two contrasts.
+
+    Args:
+        hashes: Of each source's content.
+
+    Raises:
+        InputError: If two are equal.
+    """
+    for (first, a), (second, b) in combinations(hashes.items(), 2):
         if a == b:
             raise InputError(f"{first} and {second} are the same file; give each contrast its own file")
-
-
-def _check_route(
-    sources: Collection[Contrast], target: Contrast, routes: Mapping[Contrast, Collection[Contrast]]
-) -> None:
-    if target not in routes:
-        raise ModelError(f"the model does not make {target}; it makes {', '.join(routes) or 'nothing'}")
-    unusable = [source for source in sources if source not in routes[target]]
-    if unusable:
-        raise ModelError(
-            f"the model cannot use {', '.join(unusable)} for {target}; it uses {', '.join(routes[target]) or 'nothing'}"
-        )
