@@ -12,7 +12,7 @@ from scipy import ndimage
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.figure import Panel, comparison_figure
-from MRTranslateLib.files import atomic_file, shown, write_text_atomic
+from MRTranslateLib.files import atomic_file, refuse_unfit_output, shown, write_text_atomic
 from MRTranslateLib.inference.translate import TranslationResult, translate
 from MRTranslateLib.io import write_volume
 from MRTranslateLib.metrics.files import evaluate_volumes
@@ -25,6 +25,15 @@ from MRTranslateLib.volume import Volume, to_canonical
 SEED = 4
 SOURCES = (Contrast.T1W, Contrast.T2W)
 TARGET = Contrast.FLAIR
+FILES = (
+    *(f"phantom_{contrast}.nii.gz" for contrast in (*SOURCES, TARGET)),
+    "phantom_lesion.nii.gz",
+    f"synthetic_{TARGET}.nii.gz",
+    f"synthetic_{TARGET}.json",
+    "metrics.json",
+    "comparison.png",
+)
+"""What the demo writes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +67,12 @@ def run_demo(
         MRTranslateError: As ``translate``.
     """
     _make_folder(folder)
+    for name in FILES:
+        refuse_unfit_output(folder / name, overwrite=overwrite)
     phantom = make_phantom(SEED, contrasts=(*SOURCES, TARGET))
-    files = {f"phantom_{contrast}.nii.gz": phantom.volumes[contrast] for contrast in (*SOURCES, TARGET)}
-    files["phantom_lesion.nii.gz"] = phantom.labels
-    for name, volume in files.items():
-        write_volume(folder / name, volume, overwrite=overwrite)
+    for contrast, volume in phantom.volumes.items():
+        write_volume(folder / f"phantom_{contrast}.nii.gz", volume, overwrite=overwrite)
+    write_volume(folder / "phantom_lesion.nii.gz", phantom.labels, overwrite=overwrite)
     translation = translate(
         {contrast: folder / f"phantom_{contrast}.nii.gz" for contrast in SOURCES},
         TARGET,
@@ -84,8 +94,7 @@ def run_demo(
     )
     with atomic_file(folder / "comparison.png", overwrite=overwrite) as picture:
         phantom_figure(phantom, translation, picture)
-    written = (*files, f"synthetic_{TARGET}.nii.gz", f"synthetic_{TARGET}.json", "metrics.json", "comparison.png")
-    return DemoResult(translation, report, tuple(folder / name for name in written))
+    return DemoResult(translation, report, tuple(folder / name for name in FILES))
 
 
 def phantom_figure(phantom: Phantom, translation: TranslationResult, path: Path) -> None:

@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-TILE_MM = 190.0
-"""Width and height of each tile: a whole head."""
 PIXELS_PER_MM = 1.6
+MARGIN_MM = 10.0
+"""Around what is not zero; holds the letters of orientation."""
+MIN_TILE_MM = 120.0
+"""Least width and height of a tile; its title and legend fit."""
 LABEL_HEIGHT = 30
 LEGEND_HEIGHT = 46
 FOOT_HEIGHT = 34
 GAP = 4
+LEFT_EDGES = ("R", "R", "A")
+"""Where the left edges of axial, coronal and sagittal plane lie: the patient's right, right, and front."""
+NOTICE = "Not for diagnostic use"
 ERROR_RANGE = 0.5
 """Absolute error, in units of the 99.5th percentile, at the top of the colour scale."""
 _HEAT = np.array([[0, 0, 0], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], np.float64)
@@ -45,34 +50,61 @@ def comparison_figure(
 ) -> Image.Image:
     """Axial, coronal and sagittal planes through a voxel, radiological convention (patient's right on the left).
 
+    All panels are cropped to the box that holds what is not zero in any of them.
+
     Args:
         panels: Columns, left to right, all on one canonical grid.
         spacing_mm: Voxel size along right, anterior, superior.
-        point: Voxel in which the planes meet.
-        caption: A line at the foot; the notice against diagnostic use stands beside it.
+        point: Voxel in which the planes meet; moved to the nearest in that box.
+        caption: A line at the foot, with the unit of the error; the notice against diagnostic use stands beside it.
     """
-    tile = round(TILE_MM * PIXELS_PER_MM)
-    rows = 3
-    width = len(panels) * (tile + GAP) + GAP
-    height = LABEL_HEIGHT + rows * (tile + GAP) + LEGEND_HEIGHT + FOOT_HEIGHT
-    canvas = Image.new("RGB", (width, height), (18, 18, 20))
+    box = _content_box([panel.array for panel in panels], spacing_mm)
+    inside = [min(max(at, side.start), side.stop - 1) - side.start for at, side in zip(point, box, strict=True)]
+    columns = [[_picture(plane, panel) for plane in _planes(panel.array[box], spacing_mm, inside)] for panel in panels]
+    least = round(MIN_TILE_MM * PIXELS_PER_MM)
+    tile_width = max(least, *(picture.width for picture in columns[0]))
+    tile_heights = [max(least, picture.height) for picture in columns[0]]
+    tops = [LABEL_HEIGHT + sum(tile_heights[:row]) + row * GAP for row in range(3)]
+    legend_top = tops[-1] + tile_heights[-1] + GAP
+    text_width = round(_font(14).getlength(caption) + _font(14).getlength(NOTICE)) + 8 * GAP
+    canvas = Image.new(
+        "RGB",
+        (max(len(panels) * (tile_width + GAP) + GAP, text_width), legend_top + LEGEND_HEIGHT + FOOT_HEIGHT),
+        (18, 18, 20),
+    )
     draw = ImageDraw.Draw(canvas)
-    for column, panel in enumerate(panels):
-        left = GAP + column * (tile + GAP)
-        draw.text((left + tile / 2, LABEL_HEIGHT / 2), panel.title, (235, 235, 235), _font(17), anchor="mm")
-        for row, plane in enumerate(_planes(panel.array, spacing_mm, point)):
-            canvas.paste(_tile(plane, tile, panel.is_error), (left, LABEL_HEIGHT + row * (tile + GAP)))
+    for column, (panel, pictures) in enumerate(zip(panels, columns, strict=True)):
+        left = GAP + column * (tile_width + GAP)
+        draw.text((left + tile_width / 2, LABEL_HEIGHT / 2), panel.title, (235, 235, 235), _font(17), anchor="mm")
+        for picture, top, tile_height in zip(pictures, tops, tile_heights, strict=True):
+            draw.rectangle((left, top, left + tile_width - 1, top + tile_height - 1), (0, 0, 0))
+            canvas.paste(picture, (left + (tile_width - picture.width) // 2, top + (tile_height - picture.height) // 2))
         if panel.is_error:
-            _legend(canvas, left, height - LEGEND_HEIGHT - FOOT_HEIGHT, tile)
-    foot = height - FOOT_HEIGHT / 2 - 4
+            _legend(canvas, left, legend_top, tile_width)
+    for letter, top, tile_height in zip(LEFT_EDGES, tops, tile_heights, strict=True):
+        draw.text((GAP * 2, top + tile_height / 2), letter, (160, 160, 160), _font(14), anchor="lm")
+    foot = canvas.height - FOOT_HEIGHT / 2 - 4
     draw.text((GAP * 2, foot), caption, (200, 200, 200), _font(14), anchor="lm")
-    draw.text((width - GAP * 2, foot), "Not for diagnostic use", (255, 180, 60), _font(14), anchor="rm")
-    draw.text((GAP * 2, height - FOOT_HEIGHT - LEGEND_HEIGHT + 14), "R", (160, 160, 160), _font(14), anchor="lm")
+    draw.text((canvas.width - GAP * 2, foot), NOTICE, (255, 180, 60), _font(14), anchor="rm")
     return canvas
 
 
+def _content_box(
+    arrays: Sequence[NDArray[np.float32]], spacing_mm: tuple[float, float, float]
+) -> tuple[slice, slice, slice]:
+    """The smallest box that holds every voxel above zero and a margin; the whole grid if there is none."""
+    content = np.logical_or.reduce([array > 0 for array in arrays])
+    box = []
+    for axis, mm in enumerate(spacing_mm):
+        occupied = np.flatnonzero(content.any(axis=tuple(other for other in range(3) if other != axis)))
+        first, last = (int(occupied[0]), int(occupied[-1])) if occupied.size else (0, content.shape[axis] - 1)
+        margin = round(MARGIN_MM / mm)
+        box.append(slice(max(first - margin, 0), min(last + 1 + margin, content.shape[axis])))
+    return box[0], box[1], box[2]
+
+
 def _planes(
-    array: NDArray[np.float32], spacing_mm: tuple[float, float, float], point: tuple[int, int, int]
+    array: NDArray[np.float32], spacing_mm: tuple[float, float, float], point: Sequence[int]
 ) -> list[tuple[NDArray[np.float32], float, float]]:
     """Image rows from top to bottom, with the height and width of a pixel in mm."""
     r, a, s = point
@@ -84,14 +116,12 @@ def _planes(
     ]
 
 
-def _tile(plane: tuple[NDArray[np.float32], float, float], size: int, is_error: bool) -> Image.Image:
+def _picture(plane: tuple[NDArray[np.float32], float, float], panel: Panel) -> Image.Image:
+    """A plane in its colours at its size."""
     values, row_mm, column_mm = plane
-    pixels = _heat(values / ERROR_RANGE) if is_error else _grey(values)
+    pixels = _heat(values / ERROR_RANGE) if panel.is_error else _grey(values)
     height, width = (round(n * mm * PIXELS_PER_MM) for n, mm in zip(values.shape, (row_mm, column_mm), strict=True))
-    image = Image.fromarray(pixels).resize((max(width, 1), max(height, 1)), Image.Resampling.BICUBIC)
-    tile = Image.new("RGB", (size, size))
-    tile.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
-    return tile
+    return Image.fromarray(pixels).resize((max(width, 1), max(height, 1)), Image.Resampling.BICUBIC)
 
 
 def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -106,7 +136,7 @@ def _heat(fractions: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _legend(canvas: Image.Image, left: int, top: int, width: int) -> None:
-    """The heat map's scale with its unit."""
+    """The heat map's scale; the caption says its unit."""
     draw = ImageDraw.Draw(canvas)
     ramp = np.tile(np.linspace(0, 1, width - 60, dtype=np.float32), (10, 1))
     canvas.paste(Image.fromarray(_heat(ramp)), (left + 30, top + 8))

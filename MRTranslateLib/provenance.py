@@ -7,7 +7,7 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import full_extension, reason, shown
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 NOTICE = "SYNTHETIC: computed, not acquired; research use only, not for diagnostic use"
 _LIBRARIES = ("torch", "numpy", "scipy", "SimpleITK", "nibabel", "safetensors")
 
@@ -144,7 +144,7 @@ class Provenance(_Record, frozen=True, kw_only=True):
         output: The result.
     """
 
-    schema_version: int
+    schema_version: Literal[1]
     notice: str
     program: str
     created: str
@@ -191,7 +191,7 @@ def read_sidecar(path: Path) -> Provenance:
 def content_sha256(array: NDArray[Any], affine: NDArray[np.float64]) -> str:
     """SHA-256 of voxels, dtype, shape and grid: equal for equal images in whatever file format."""
     digest = hashlib.sha256(f"{array.dtype.newbyteorder('<').str} {array.shape}".encode())
-    digest.update(np.round(affine, 4).astype("<f8").tobytes())
+    digest.update((np.round(affine, 4) + 0.0).astype("<f8").tobytes())  # + 0.0: minus zero is zero
     digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).tobytes())
     return digest.hexdigest()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from MRTranslateLib.errors import InputError, MRTranslateError, UsageError
+from MRTranslateLib.errors import InputError, ModelError, MRTranslateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options.run(options)
     except MRTranslateError as error:
@@ -71,6 +73,7 @@ def _fit(options: argparse.Namespace) -> None:
     from training.config import read_config
 
     config = read_config(options.config)
+    _refuse_unfit(options, config)
     if options.folder.exists():
         raise UsageError(f"{options.folder}: exists already; resume it or name another folder")
     scans = _scans(options.data)
@@ -83,6 +86,19 @@ def _resume(options: argparse.Namespace) -> None:
     from training.checkpoint import load_checkpoint
 
     _train(options, load_checkpoint(options.folder).config, _scans(options.data), resume=True)
+
+
+def _refuse_unfit(options: argparse.Namespace, config: TrainingConfig) -> None:
+    """Refuse a generator or a device that does not exist now, before the data are prepared for minutes."""
+    from MRTranslateLib.inference.device import choose_execution
+    from MRTranslateLib.networks.generator import build_generator
+    from training.config import ConfigError
+
+    choose_execution(options.device, threads=options.threads)
+    try:
+        build_generator(config.generator.architecture, config.generator.parameters)
+    except ModelError as error:
+        raise ConfigError(f"{options.config}: generator: {error}") from None
 
 
 def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan], *, resume: bool) -> None:

@@ -22,10 +22,13 @@ SEED = 20261121
 
 
 def baseline_scores(train: Sequence[CachedScan], val: Sequence[CachedScan]) -> list[RouteScore]:
-    """The regression trained on ``train``, judged on ``val`` for each reported route."""
+    """The regression trained on ``train``, judged on ``val`` for each reported route that somebody in both has."""
     scores: list[RouteScore] = []
     for route in REPORTED_ROUTES:
-        regression = _fitted(train, route)
+        complete = [scan for scan in train if {*route[0], route[1]} <= scan.images.keys()]
+        if not complete:
+            continue
+        regression = _fitted(complete, route)
 
         def predict(
             scan: CachedScan,
@@ -47,11 +50,11 @@ def _fitted(train: Sequence[CachedScan], route: Route) -> HistGradientBoostingRe
     rng = np.random.default_rng(SEED)
     features, targets = [], []
     for scan in train:
-        if {*route[0], route[1]} <= scan.images.keys():
-            voxels = rng.choice(np.flatnonzero(scan.brain), VOXELS_PER_PERSON, replace=False)
-            table = _features(scan, route)
-            features.append(table.reshape(-1, table.shape[-1])[voxels])
-            targets.append(scan.images[route[1]].ravel()[voxels] / np.float32(255))
+        brain = np.flatnonzero(scan.brain)
+        voxels = rng.choice(brain, min(VOXELS_PER_PERSON, len(brain)), replace=False)
+        table = _features(scan, route)
+        features.append(table.reshape(-1, table.shape[-1])[voxels])
+        targets.append(scan.images[route[1]].ravel()[voxels] / np.float32(255))
     regression = HistGradientBoostingRegressor(
         max_iter=300, learning_rate=0.08, max_leaf_nodes=63, min_samples_leaf=200, random_state=SEED
     )

@@ -24,7 +24,8 @@ class DataConfig(Section, frozen=True, kw_only=True):
     """Which people, and how slices are drawn from them.
 
     Attributes:
-        realign: Participants whose contrasts are rigidly registered to their first listed contrast while caching.
+        realign: Participants whose contrasts are rigidly registered to their last listed contrast, FLAIR, on which
+            lesions were drawn, while caching.
         crop_voxels: Height (anterior) and width (right) of training slices.
         lesion_fraction: Share of slices drawn among those that cut a lesion, where there is a mask.
         source_count_weights: Relative frequency of 1, 2 and 3 sources.
@@ -85,15 +86,23 @@ class GeneratorConfig(Section, frozen=True, kw_only=True):
 
 
 class LossConfig(Section, frozen=True, kw_only=True):
-    """Weights of the supervised losses, averaged inside the brain."""
+    """Weights of the supervised losses, averaged inside the brain.
+
+    Attributes:
+        absolute_error: Of the mean absolute error.
+        squared_error: Of the mean squared error.
+        structural_similarity: Of 1 - SSIM.
+        lesion: How many times more a voxel of a drawn lesion counts in the first two.
+    """
 
     absolute_error: float
     squared_error: float
     structural_similarity: float
+    lesion: float
 
 
 class OptimizerConfig(Section, frozen=True, kw_only=True):
-    """AdamW with linear warm-up and cosine decay to zero; steps are those after the voxel stage."""
+    """AdamW with linear warm-up and cosine decay to zero; for the steps after the voxel stage."""
 
     peak_learning_rate: float
     weight_decay: float
@@ -117,17 +126,19 @@ class VoxelStageConfig(Section, frozen=True, kw_only=True):
 
     Attributes:
         num_steps: 0 for generators without such a path.
-        batch_size: Slices per step.
-        learning_rate: At the start; falls by half a cosine to a tenth.
+        voxels_per_scan: Drawn once from each scan, evenly over its brain and, for ``lesion_fraction``, its lesions.
+        batch_voxels: Voxels of all scans per step.
+        learning_rate: At the start; falls by half a cosine to zero.
     """
 
     num_steps: int
-    batch_size: int
+    voxels_per_scan: int
+    batch_voxels: int
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if self.num_steps < 0 or self.batch_size < 1 or not 0 < self.learning_rate < 1:
-            raise ValueError("need num_steps >= 0, batch_size >= 1 and learning_rate in (0, 1)")
+        if self.num_steps < 0 or min(self.voxels_per_scan, self.batch_voxels) < 1 or not 0 < self.learning_rate < 1:
+            raise ValueError("need num_steps >= 0, at least 1 voxel and learning_rate in (0, 1)")
 
 
 class TrainingConfig(Section, frozen=True, kw_only=True):

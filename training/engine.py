@@ -16,12 +16,13 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import MRTranslateError
 from MRTranslateLib.networks.generator import Generator, SourceSlices, build_generator
 from training.checkpoint import Checkpoint, current_commit, load_checkpoint, save_checkpoint
-from training.config import TrainingConfig
+from training.config import OptimizerConfig, TrainingConfig
 from training.data.augmentation import augment
 from training.data.cache import CachedScan
 from training.data.sampler import SliceSampler
 from training.losses.masked_error import masked_absolute_error, masked_squared_error
 from training.losses.structural_similarity import structural_dissimilarity
+from training.voxel_stage import train_voxel_path
 
 Validate = Callable[[Generator], dict[str, float]]
 """Quality of a generator on the validation split, by name."""
@@ -68,7 +69,10 @@ class SupervisedRun:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         started, logged = time.perf_counter() - self.seconds, {"loss": 0.0}
-        num_steps = self.config.voxel_stage.num_steps + self.config.optimizer.num_steps
+        num_steps = self.config.optimizer.num_steps
+        if self.step == 0 and self.config.voxel_stage.num_steps > 0:
+            train_voxel_path(self.generator, self.sampler, self.config)
+            self.averaged.load_state_dict(self.generator.state_dict())
         while self.step < num_steps:
             losses = self.train_step()
             logged = {name: logged.get(name, 0.0) + value for name, value in losses.items()}
@@ -86,24 +90,21 @@ class SupervisedRun:
 
     def train_step(self) -> dict[str, float]:
         """One optimizer step; returns the losses."""
-        settings, voxel_stage = self.config.optimizer, self.config.voxel_stage
-        voxelwise = self.step < voxel_stage.num_steps
-        batch = self.sampler.draw(self.step, voxel_stage.batch_size if voxelwise else settings.batch_size)
+        settings = self.config.optimizer
+        batch = self.sampler.draw(self.step, settings.batch_size)
         random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         batch, source_images = augment(batch, self.config.augmentation, random)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.config)
+            group["lr"] = learning_rate(self.step, settings)
         slices = SourceSlices(source_images, batch.availability, batch.height)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            predicted = (
-                self.generator.voxelwise_pred(slices)
-                if voxelwise
-                else self.generator.train_pred(slices, batch.target_code)
-            )
+            predicted = self.generator.train_pred(slices, batch.target_code)
         wanted = batch.target_code.bool()
         truth = batch.images[:, :, self.generator.num_neighbours // 2][wanted]
-        inside = batch.brain.expand(-1, len(Contrast), -1, -1)[wanted]
-        losses = self._losses(predicted.float()[wanted][:, None], truth[:, None], inside[:, None])
+        brain, lesion = (
+            mask.expand(-1, len(Contrast), -1, -1)[wanted][:, None] for mask in (batch.brain, batch.lesion)
+        )
+        losses = self._losses(predicted.float()[wanted][:, None], truth[:, None], brain, lesion)
         total = torch.stack(list(losses.values())).sum()
         if not math.isfinite(total.item()):
             raise DivergedError(
@@ -118,12 +119,13 @@ class SupervisedRun:
         self._average()
         return {"loss": total.item(), **{name: loss.item() for name, loss in losses.items()}}
 
-    def _losses(self, predicted: Tensor, truth: Tensor, brain: Tensor) -> dict[str, Tensor]:
+    def _losses(self, predicted: Tensor, truth: Tensor, brain: Tensor, lesion: Tensor) -> dict[str, Tensor]:
         weights = self.config.losses
+        counted = brain * (1 + (weights.lesion - 1) * lesion)
         dissimilarity = structural_dissimilarity(predicted * brain, truth * brain, brain)
         return {
-            "absolute_error": weights.absolute_error * masked_absolute_error(predicted, truth, brain),
-            "squared_error": weights.squared_error * masked_squared_error(predicted, truth, brain),
+            "absolute_error": weights.absolute_error * masked_absolute_error(predicted, truth, counted),
+            "squared_error": weights.squared_error * masked_squared_error(predicted, truth, counted),
             "structural_similarity": weights.structural_similarity * dissimilarity,
         }
 
@@ -151,12 +153,8 @@ class SupervisedRun:
         )
 
 
-def learning_rate(step: int, config: TrainingConfig) -> float:
-    """In the voxel stage half a cosine to a tenth; then linear warm-up and half a cosine to zero at the last step."""
-    stage, settings = config.voxel_stage, config.optimizer
-    if step < stage.num_steps:
-        return stage.learning_rate * (0.55 + 0.45 * math.cos(math.pi * step / stage.num_steps))
-    step -= stage.num_steps
+def learning_rate(step: int, settings: OptimizerConfig) -> float:
+    """Linear warm-up, then half a cosine to zero at the last step."""
     if step < settings.num_warmup_steps:
         return settings.peak_learning_rate * (step + 1) / settings.num_warmup_steps
     progress = (step - settings.num_warmup_steps) / (settings.num_steps - settings.num_warmup_steps)

@@ -33,15 +33,15 @@ from training.data.cache import CachedScan
 from training.evaluation import Predict, Route, RouteScore
 
 METRICS_PROTOCOL = (
-    "People of the val split whose contrasts lie on one 1 mm grid; whole volumes through the library's own pipeline; "
-    "sources and reference divided by the 99.5th percentile of their brain and clipped to 0..1; the prediction never "
-    "rescaled; PSNR with data range 1 over the voxels of the brain (any contrast above 1 % of its own range, holes "
-    "filled) or of the drawn lesions; 3D Gaussian SSIM (sigma 1.5) averaged in the brain; mean over people. The "
-    "baseline is a per-voxel gradient-boosted regression (intensity at three Gaussian scales, and height) trained on "
-    "the same split, judged in the same way."
+    "People of the val split, native thick slices first registered and sampled on one 1 mm grid; whole volumes through "
+    "the library's own pipeline; sources and reference divided by the 99.5th percentile of their brain and clipped to "
+    "0..1; the prediction never rescaled; PSNR with data range 1 over the voxels of the brain (any contrast above 1 % "
+    "of its own range, holes filled; of native scans as the library extracts it) or of the drawn lesions; 3D Gaussian "
+    "SSIM (sigma 1.5) averaged in the brain; mean over people. The baseline is a per-voxel gradient-boosted "
+    "regression (intensity at three Gaussian scales, and height) trained on the same split, judged in the same way."
 )
 LIMITS = (
-    "Trained on 14 people with glioma or multiple sclerosis: expect less on other diseases, children and scanners.",
+    "Trained on 17 people with glioma or multiple sclerosis: expect less on other diseases, children and scanners.",
     "A lesion that no source shows cannot appear in the result, and a contrast-enhancing rim cannot be inferred: a "
     "synthetic T1wGd does not show whether a tumour enhances.",
     "Small lesions, vessels and sulci come out smoother than they are.",
@@ -59,7 +59,7 @@ TRAINING_DATA = (
         name="3D MR image database of multiple sclerosis patients, Laboratory of Imaging Technologies, Ljubljana",
         licence="CC BY",
         attribution="Lesjak et al., Neuroinformatics 2018",
-        num_people=1,
+        num_people=4,
     ),
     TrainingData(
         name="MSLesSeg, ICPR 2024 competition", licence="CC BY 4.0", attribution="Guarnera et al.", num_people=2

@@ -58,10 +58,6 @@ class Generator(nn.Module, ABC):
             ``(B, 5, H, W)`` in the units of the input, meaningful where the code is 1, not clipped.
         """
 
-    def voxelwise_pred(self, slices: SourceSlices) -> Tensor:
-        """Differentiable prediction of the per-voxel path alone, for generators that have one."""
-        raise NotImplementedError(f"{type(self).__name__} has no per-voxel path: set voxel_stage.num_steps to 0")
-
     def fast_pred(self, slices: SourceSlices, target_code: Tensor) -> Tensor:
         """A cheap prediction without gradients, for attack scoring; same shapes as :meth:`train_pred`."""
         with torch.no_grad():
@@ -89,10 +85,6 @@ class UNetGenerator(Generator):
         """See :meth:`Generator.train_pred`; ``target_code`` selects channels afterwards and costs nothing here."""
         result: Tensor = self.network(slices.images, slices.availability, slices.height)
         return result
-
-    def voxelwise_pred(self, slices: SourceSlices) -> Tensor:
-        """See :meth:`Generator.voxelwise_pred`."""
-        return self.network.forward_voxelwise(slices.images, slices.availability, slices.height)
 
 
 def build_generator(architecture: str, parameters: Mapping[str, Any]) -> Generator:

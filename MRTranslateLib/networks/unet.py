@@ -129,7 +129,7 @@ class ConditionalUNet(nn.Module):
         Returns:
             ``(B, 5, H, W)``, same units, not clipped.
         """
-        inputs, embedding = self._prepare(sources, availability, height)
+        inputs, embedding = self._centred(sources, availability), self._embedding(availability, height)
         features = self.stem(functional.pixel_unshuffle(inputs.flatten(1, 2), 2))
         skips = []
         for level, blocks in enumerate(self.encoder):
@@ -144,17 +144,24 @@ class ConditionalUNet(nn.Module):
         around = self.fuse(torch.cat([features, self.detail(inputs[:, :, self.middle])], dim=1), embedding)
         return self._restore(self.voxel(inputs, embedding) + around)
 
-    def forward_voxelwise(self, sources: Tensor, availability: Tensor, height: Tensor) -> Tensor:
-        """The voxel path alone; arguments and result as :meth:`forward`."""
-        return self._restore(self.voxel(*self._prepare(sources, availability, height)))
+    def voxel_views(self, sources: Tensor, availability: Tensor) -> Tensor:
+        """What the voxel path reads, ``(B, 24, H, W)``; arguments as :meth:`forward`."""
+        return self.voxel.views(self._centred(sources, availability))
 
-    def _prepare(self, sources: Tensor, availability: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
-        """Centred inputs ``(B, 6, N, H, W)``, the last channel 1 where there is tissue, and the embedding."""
-        availability = availability.to(sources.dtype)
-        tissue = (sources > 0).to(sources.dtype) * availability[:, :, None, None, None]
+    def predict_voxels(self, views: Tensor, availability: Tensor, height: Tensor) -> Tensor:
+        """The voxel path alone on any voxels: ``(V, 24)``, ``(V, 5)`` and ``(V,)`` to ``(V, 5)``, 0..1."""
+        relative = self.voxel.perceptron(views, self._embedding(availability, height))
+        return relative.float() * self.spread + self.level
+
+    def _centred(self, sources: Tensor, availability: Tensor) -> Tensor:
+        """Centred inputs ``(B, 6, N, H, W)``, the last channel 1 where there is tissue."""
+        tissue = (sources > 0).to(sources.dtype) * availability[:, :, None, None, None].to(sources.dtype)
         centred = (sources - self.level.view(1, -1, 1, 1, 1)) / self.spread.view(1, -1, 1, 1, 1) * tissue
-        inputs = torch.cat([centred, tissue.amax(dim=1, keepdim=True)], dim=1)
-        return inputs, self.embed(torch.cat([availability, height[:, None].to(sources.dtype)], dim=1))
+        return torch.cat([centred, tissue.amax(dim=1, keepdim=True)], dim=1)
+
+    def _embedding(self, availability: Tensor, height: Tensor) -> Tensor:
+        embedding: Tensor = self.embed(torch.cat([availability, height[:, None].to(availability.dtype)], dim=1))
+        return embedding
 
     def _restore(self, relative: Tensor) -> Tensor:
         return relative.float() * self.spread.view(1, -1, 1, 1) + self.level.view(1, -1, 1, 1)
@@ -165,13 +172,29 @@ class VoxelPath(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d((NUM_CONTRASTS + 1) * (2 + len(NEIGHBOURHOODS_VOXELS)), width, 1)
-        self.condition = nn.Linear(EMBEDDING_WIDTH, width)
-        self.second = nn.Conv2d(width, width, 1)
-        self.last = nn.Conv2d(width, NUM_CONTRASTS, 1)
+        self.layers = nn.ModuleList(
+            [nn.Linear((NUM_CONTRASTS + 1) * (2 + len(NEIGHBOURHOODS_VOXELS)), width), nn.Linear(width, width)]
+        )
+        self.conditions = nn.ModuleList(nn.Linear(EMBEDDING_WIDTH, 2 * width) for _ in self.layers)
+        self.last = nn.Linear(width, NUM_CONTRASTS)
 
     def forward(self, inputs: Tensor, embedding: Tensor) -> Tensor:
         """``(B, 6, N, H, W)`` and ``(B, EMBEDDING_WIDTH)`` to ``(B, 5, H, W)``."""
+        views = self.views(inputs).permute(0, 2, 3, 1)
+        return self.perceptron(views, embedding[:, None, None]).permute(0, 3, 1, 2)
+
+    def perceptron(self, views: Tensor, embedding: Tensor) -> Tensor:
+        """``(..., 24)`` and ``(..., EMBEDDING_WIDTH)`` to ``(..., 5)``: what one voxel becomes."""
+        hidden = views
+        for layer, condition in zip(self.layers, self.conditions, strict=True):
+            scale, shift = condition(embedding).chunk(2, dim=-1)
+            hidden = functional.leaky_relu(torch.addcmul(shift, layer(hidden), 1.0 + scale), LEAKY_SLOPE)
+        result: Tensor = self.last(hidden)
+        return result
+
+    @staticmethod
+    def views(inputs: Tensor) -> Tensor:
+        """What a voxel knows ``(B, 24, H, W)``: each of 6 channels in the slice, over slices, over 4 and 12 voxels."""
         middle = inputs[:, :, inputs.shape[2] // 2]
         views = [middle, inputs.mean(dim=2)]
         for size in NEIGHBOURHOODS_VOXELS:
@@ -179,10 +202,7 @@ class VoxelPath(nn.Module):
             tissue = pooled[:, -1:].clamp(min=0.05)  # means over tissue, not over background
             means = functional.interpolate(pooled / tissue, scale_factor=size, mode="bilinear", align_corners=False)
             views.append(means[..., : middle.shape[-2], : middle.shape[-1]])
-        hidden = self.first(torch.cat(views, dim=1)) + self.condition(embedding)[:, :, None, None]
-        hidden = self.second(functional.leaky_relu(hidden, LEAKY_SLOPE))
-        result: Tensor = self.last(functional.leaky_relu(hidden, LEAKY_SLOPE))
-        return result
+        return torch.cat(views, dim=1)
 
 
 class ConditionedHead(nn.Module):

@@ -1,14 +1,17 @@
-"""Small prepared scans and a small configuration."""
+"""Small prepared scans, a small configuration and a small study on disk."""
 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.io import write_volume
+from MRTranslateLib.phantoms import Phantom, brain_grid, make_phantom
 from training.config import TrainingConfig, config_from_mapping
 from training.data.cache import CachedScan
 
@@ -58,3 +61,41 @@ def tiny_scan(case_id: str, seed: int, contrasts=(Contrast.T1W, Contrast.T2W, Co
 @pytest.fixture
 def tiny_scans() -> list[CachedScan]:
     return [tiny_scan("sub-a", 1), tiny_scan("sub-b", 2), tiny_scan("sub-c", 3, (Contrast.T1W, Contrast.FLAIR))]
+
+
+PARTICIPANTS_HEADER = ("participant_id", "session", "split", "contrasts", "one_grid", "skull_stripped")
+
+
+def write_person(root: Path, participant: str, split: str, phantom: Phantom) -> None:
+    """Add a phantom to a BIDS folder as the open data has it, with its row in ``participants.tsv``."""
+    contrasts = "+".join(phantom.volumes)
+    table = root / "participants.tsv"
+    before = table.read_text() if table.exists() else "\t".join(PARTICIPANTS_HEADER) + "\n"
+    table.write_text(before + "\t".join((participant, "n/a", split, contrasts, "true", "yes")) + "\n")
+    anat, masks = root / participant / "anat", root / "derivatives" / "masks" / participant / "anat"
+    for folder in (anat, masks):
+        folder.mkdir(parents=True)
+    for contrast, volume in phantom.volumes.items():
+        write_volume(anat / f"{participant}_{contrast.bids_suffix}.nii.gz", volume)
+    if phantom.labels.array.any():
+        write_volume(masks / f"{participant}_label-lesion_dseg.nii.gz", phantom.labels)
+
+
+@pytest.fixture(scope="session")
+def phantoms() -> dict[str, Phantom]:
+    """A glioma and a healthy head on 3 mm voxels whose axes point left, back and up."""
+    contrasts = (Contrast.T1W, Contrast.T2W, Contrast.FLAIR)
+    grid = brain_grid((3, 3, 3), field_of_view_mm=(240, 240, 198))
+    return {
+        participant: make_phantom(seed, pathology=pathology, grid=grid, contrasts=contrasts)
+        for participant, seed, pathology in (("sub-a", 3, "glioma"), ("sub-b", 4, "none"))
+    }
+
+
+@pytest.fixture(scope="session")
+def phantom_data(phantoms, tmp_path_factory) -> Path:
+    """The phantoms as a BIDS folder, for reading only: sub-a to train, sub-b on the val split."""
+    root = tmp_path_factory.mktemp("data")
+    for participant, split in (("sub-a", "train"), ("sub-b", "val")):
+        write_person(root, participant, split, phantoms[participant])
+    return root

@@ -6,7 +6,7 @@ That makes resuming exact: there is no generator state to keep.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from training.config import DataConfig
 from training.data.cache import CachedScan
 
 NUM_CONTRASTS = len(Contrast)
+Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""First row and column, which may lie outside the slice, and height and width."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,25 @@ class SliceSampler:
         from_lesion = len(lesion_slices) > 0 and rng.random() < self.config.lesion_fraction
         middle = int(rng.choice(lesion_slices if from_lesion else brain_slices))
         window = self._window(scan.brain.shape, rng)
-        images = np.zeros((NUM_CONTRASTS, self.num_neighbours, *self.config.crop_voxels), np.float32)
         acquired = np.zeros(NUM_CONTRASTS, np.float32)
-        for contrast, volume in scan.images.items():
-            acquired[contrast.channel] = 1
-            for neighbour in range(self.num_neighbours):
-                index = middle + neighbour - self.num_neighbours // 2
-                if 0 <= index < len(volume):
-                    images[contrast.channel, neighbour] = _crop(volume[index], window) / np.float32(255)
+        acquired[[contrast.channel for contrast in scan.images]] = 1
+        images = self.stack(scan, middle, window)
         height = np.float32((middle - brain_slices[0]) / max(brain_slices[-1] - brain_slices[0], 1))
         brain = _crop(scan.brain[middle], window)[None].astype(np.float32)
         lesion = (_crop(scan.lesion[middle], window)[None] > 0).astype(np.float32)
         return images, acquired, self._draw_sources(acquired, rng), np.asarray(height), brain, lesion
+
+    def stack(self, scan: CachedScan, middle: int, window: Window | None = None) -> NDArray[np.float32]:
+        """``(5, N, H, W)``, 0..1: a slice with its neighbours, whole or cut to a window."""
+        height, width = scan.brain.shape[1:] if window is None else window[1]
+        images = np.zeros((NUM_CONTRASTS, self.num_neighbours, height, width), np.float32)
+        for contrast, volume in scan.images.items():
+            for neighbour in range(self.num_neighbours):
+                index = middle + neighbour - self.num_neighbours // 2
+                if 0 <= index < len(volume):
+                    plane = volume[index] if window is None else _crop(volume[index], window)
+                    images[contrast.channel, neighbour] = plane / np.float32(255)
+        return images
 
     def _draw_sources(self, acquired: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         channels = np.flatnonzero(acquired)
@@ -93,7 +102,7 @@ class SliceSampler:
         availability[rng.permutation(channels)[:count]] = 1
         return availability
 
-    def _window(self, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[tuple[int, int], tuple[int, int]]:
+    def _window(self, shape: tuple[int, ...], rng: np.random.Generator) -> Window:
         """First row and column of the crop and its size; a crop larger than the slice is centred on it."""
         starts = []
         for length, crop in zip(shape[1:], self.config.crop_voxels, strict=True):
@@ -102,7 +111,7 @@ class SliceSampler:
         return (starts[0], starts[1]), self.config.crop_voxels
 
 
-def _crop(image: NDArray[Any], window: tuple[tuple[int, int], tuple[int, int]]) -> NDArray[Any]:
+def _crop(image: NDArray[Any], window: Window) -> NDArray[Any]:
     """Cut a window that may reach over the border; outside is zero."""
     (row, column), (height, width) = window
     result = np.zeros((height, width), image.dtype)

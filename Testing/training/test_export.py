@@ -1,0 +1,145 @@
+"""A run as a bundle: the averaged weights, and a card that says how they were made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import MRTranslateError
+from MRTranslateLib.inference.load import load_generator
+from MRTranslateLib.models.bundle import open_bundle
+from MRTranslateLib.networks.generator import build_generator
+from Testing.training.conftest import TINY, tiny_scan
+from training.checkpoint import load_checkpoint
+from training.config import config_from_mapping
+from training.data.bids import read_scans
+from training.data.cache import prepare
+from training.engine import SupervisedRun
+from training.evaluation import RouteScore, predict_slices
+from training.export import LIMITS, TRAINING_DATA, all_routes, export_bundle, library_predict, quality_rows
+
+T1W, T1W_GD, T2W, FLAIR = Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR
+ROUTE = ((T1W, T2W), FLAIR)
+
+
+@pytest.fixture(scope="module")
+def config():
+    return config_from_mapping(yaml.safe_load(TINY), where="tiny")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    scans = [tiny_scan("sub-a", 1), tiny_scan("sub-b", 2)]
+    SupervisedRun(config, scans, folder, data_fingerprint="0123456789abcdef", device="cpu").fit()
+    return load_checkpoint(folder)
+
+
+@pytest.fixture(scope="module")
+def bundle(checkpoint, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny-model"
+    export_bundle(checkpoint, folder, version="1.2.3", command="python -m training fit tiny.yaml")
+    return open_bundle(folder)
+
+
+def averaged(checkpoint):
+    generator = build_generator(checkpoint.config.generator.architecture, checkpoint.config.generator.parameters)
+    generator.load_state_dict(checkpoint.averaged)
+    return generator.eval()
+
+
+def test_the_bundle_holds_the_averaged_weights(bundle, checkpoint):
+    shipped = load_generator(bundle).state_dict()
+    assert shipped.keys() == checkpoint.averaged.keys()
+    # Bit for bit: what is stored is the averaged weight rounded to fp16.
+    assert all(torch.equal(values, checkpoint.averaged[name].half().float()) for name, values in shipped.items())
+    assert any(not torch.equal(values, checkpoint.generator[name].half().float()) for name, values in shipped.items())
+
+
+def test_the_bundle_predicts_what_the_averaged_weights_predict(bundle, checkpoint):
+    scan, indices = tiny_scan("sub-c", 5), np.arange(2, 10)
+    mine, truth = (
+        predict_slices(generator, scan, ROUTE, indices) for generator in (load_generator(bundle), averaged(checkpoint))
+    )
+    assert np.ptp(truth[scan.brain[indices]]) > 0.05
+    assert np.abs(mine - truth).max() < 1e-2
+
+
+def test_through_the_library_the_result_is_the_same_and_in_place(bundle, checkpoint, phantom_data):
+    scan = prepare(read_scans(phantom_data)[0], realign=False)
+    indices = np.flatnonzero(scan.brain.any(axis=(1, 2)))[::5]
+    mine = library_predict(bundle, threads=1)(scan, ROUTE, indices)
+    truth = predict_slices(averaged(checkpoint), scan, ROUTE, indices)
+    assert np.abs(mine - truth)[scan.brain[indices]].mean() < 1e-2
+
+
+def test_the_card_says_what_the_run_was(bundle, checkpoint):
+    run = bundle.card.training_run
+    assert (bundle.card.name, bundle.card.version) == ("tiny-model", "1.2.3")
+    assert (run.seed, run.num_steps, run.data_fingerprint) == (7, 10, "0123456789abcdef")
+    assert run.commit == checkpoint.commit
+    assert bundle.card.systems_trained == ("supervised",)
+
+
+def test_the_configuration_in_the_card_starts_the_same_run(bundle, config):
+    assert config_from_mapping(yaml.safe_load(bundle.card.training_run.config), where="card") == config
+
+
+def test_pdw_is_not_offered(bundle):
+    offered = (T1W, T1W_GD, T2W, FLAIR)
+    assert bundle.card.sources == bundle.card.targets == offered
+
+
+def test_a_bundle_is_replaced_only_when_asked(bundle, checkpoint):
+    before = bundle.weights_path.read_bytes()
+    with pytest.raises(MRTranslateError, match="tiny-model exists and is kept"):
+        export_bundle(checkpoint, bundle.folder, version="9.9.9", command="x")
+    assert open_bundle(bundle.folder).card == bundle.card
+    assert bundle.weights_path.read_bytes() == before
+
+
+def test_there_are_28_routes_and_none_gives_what_it_was_given():
+    routes = all_routes()
+    assert len(routes) == len(set(routes)) == 28
+    assert all(target not in sources for sources, target in routes)
+    assert {len(sources) for sources, _ in routes} == {1, 2, 3}
+    assert not any(Contrast.PDW in (*sources, target) for sources, target in routes)
+
+
+def score(route, psnr, lesion=20.126):
+    return RouteScore(route, 3, psnr, 0.98765, lesion)
+
+
+def test_rows_of_the_card_stand_beside_the_baseline_of_their_own_route():
+    other = ((FLAIR,), T2W)
+    rows = quality_rows([score(ROUTE, 25.126), score(other, 24.0)], [score(other, 22.222, None), score(ROUTE, 23.456)])
+    assert [(row.sources, row.target) for row in rows] == [ROUTE, other]
+    assert [row.baseline_brain_psnr for row in rows] == [23.46, 22.22]
+    assert [row.baseline_lesion_psnr for row in rows] == [20.13, None]
+    assert (rows[0].brain_psnr, rows[0].brain_ssim, rows[0].num_cases, rows[0].split) == (25.13, 0.9877, 3, "val")
+
+
+def test_a_route_without_baseline_has_none():
+    (row,) = quality_rows([score(ROUTE, 25.0, None)], [])
+    assert (row.baseline_brain_psnr, row.baseline_lesion_psnr, row.lesion_psnr) == (None, None, None)
+
+
+def test_scores_of_some_slices_are_no_rows_of_a_card():
+    with pytest.raises(ValueError, match="every=1"):
+        quality_rows([RouteScore(ROUTE, 3, 25.0, None, None)], [])
+
+
+def test_quality_rows_reach_the_card(checkpoint, tmp_path):
+    rows = quality_rows([score(ROUTE, 25.0)], [])
+    written = export_bundle(checkpoint, tmp_path / "scored", version="0.1.0", command="x", quality=rows)
+    assert open_bundle(written.folder).card.quality == rows
+
+
+@pytest.mark.real_data
+def test_the_card_counts_everybody_in_the_training_split(data_folder):
+    people = {scan.participant for scan in read_scans(data_folder) if scan.split == "train"}
+    assert sum(source.num_people for source in TRAINING_DATA) == len(people)
+    assert f"Trained on {len(people)} people" in LIMITS[0]

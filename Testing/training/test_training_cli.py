@@ -1,0 +1,175 @@
+"""``python -m training`` in process: what it refuses, in which words, and one run from end to end."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+import torch
+import yaml
+
+from training.__main__ import main
+from training.checkpoint import load_checkpoint
+from training.config import config_from_mapping, read_config
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path, monkeypatch):
+    """Prepared data go here and not to the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    yield tmp_path / "cache"
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def config_file(tmp_path, tiny_values):
+    def write(**changes):
+        path = tmp_path / "run.yaml"
+        path.write_text(yaml.safe_dump(tiny_values | changes))
+        return path
+
+    return write
+
+
+def refused(capsys, code, arguments):
+    """The one line that a refused command says."""
+    assert main([str(argument) for argument in arguments]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("training: ")
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def fit(config, data, run):
+    return ["fit", config, "--data", data, "--run", run]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"seed": "seven"}, "$.seed"),
+        ({"sede": 7}, "sede"),
+        ({"precision": "fp8"}, "precision"),
+        ({"generator": {"architecture": "unet25d", "parameters": {"widths": [8, 16]}}}, "num_neighbours"),
+        ({"generator": {"architecture": "unet9d", "parameters": {}}}, "unet9d"),
+    ],
+)
+def test_a_bad_configuration_is_refused_by_file_and_key_and_nothing_is_written(
+    capsys, config_file, phantom_data, tmp_path, cache_folder, changes, key
+):
+    config = config_file(**changes)
+    said = refused(capsys, 2, fit(config, phantom_data, tmp_path / "run"))
+    assert str(config) in said
+    assert key in said
+    assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
+
+
+def test_a_device_that_is_not_there_is_refused_and_nothing_is_written(capsys, config_file, phantom_data, tmp_path):
+    arguments = [*fit(config_file(), phantom_data, tmp_path / "run"), "--device", "cuda:99"]
+    assert "cuda:99" in refused(capsys, 2, arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
+
+
+def test_a_missing_configuration_is_refused_by_name(capsys, phantom_data, tmp_path):
+    assert "absent.yaml" in refused(capsys, 2, fit(tmp_path / "absent.yaml", phantom_data, tmp_path / "run"))
+
+
+def test_a_missing_data_folder_is_refused_by_name_and_nothing_is_written(capsys, config_file, tmp_path):
+    said = refused(capsys, 3, fit(config_file(), tmp_path / "nowhere", tmp_path / "run"))
+    assert str(tmp_path / "nowhere") in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_with_nobody_to_judge_by_are_refused(capsys, config_file, phantom_data, tmp_path):
+    (tmp_path / "data").mkdir()
+    rows = (phantom_data / "participants.tsv").read_text().splitlines()
+    (tmp_path / "data" / "participants.tsv").write_text("\n".join(rows[:2]) + "\n")
+    (tmp_path / "data" / "sub-a").symlink_to(phantom_data / "sub-a")
+    assert "val split" in refused(capsys, 3, fit(config_file(), tmp_path / "data", tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_run_is_refused_and_left_as_it_is(capsys, config_file, phantom_data, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text("mine")
+    assert str(run) in refused(capsys, 2, fit(config_file(), phantom_data, run))
+    assert [(path.name, path.read_text()) for path in run.iterdir()] == [("config.yaml", "mine")]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_resuming_a_folder_without_checkpoint_is_refused_by_name(capsys, phantom_data, tmp_path, exists):
+    if exists:
+        (tmp_path / "run").mkdir()
+    assert "checkpoint.pt" in refused(capsys, 3, ["resume", tmp_path / "run", "--data", phantom_data])
+
+
+def test_exporting_a_folder_without_checkpoint_is_refused_by_name(capsys, phantom_data, tmp_path):
+    arguments = ["export", tmp_path / "run", "--output", tmp_path / "model", "--data", phantom_data]
+    assert "checkpoint.pt" in refused(capsys, 3, arguments)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_command_is_needed(capsys):
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def finished(config_file, tiny_values, phantom_data, tmp_path):
+    """A run of three steps, one of them in the voxel stage, through the command line."""
+    values = {
+        "optimizer": tiny_values["optimizer"] | {"num_steps": 2, "num_warmup_steps": 1},
+        "voxel_stage": tiny_values["voxel_stage"] | {"num_steps": 1},
+    }
+    config = config_file(**values)
+    assert main([str(argument) for argument in fit(config, phantom_data, tmp_path / "run")]) == 0
+    return tmp_path / "run"
+
+
+def test_a_run_ends_with_checkpoint_log_validation_and_its_configuration(finished, tmp_path):
+    assert {path.name for path in finished.iterdir()} == {"checkpoint.pt", "log.csv", "validation.csv", "config.yaml"}
+    assert (finished / "config.yaml").read_bytes() == (tmp_path / "run.yaml").read_bytes()
+    saved = load_checkpoint(finished)
+    assert saved.step == 3
+    assert saved.config == read_config(finished / "config.yaml")
+    assert [row["step"] for row in rows_of(finished / "log.csv")] == ["1", "2", "3"]
+    (judged,) = rows_of(finished / "validation.csv")
+    assert judged["step"] == "3"
+    assert 3 < float(judged["T1w>T2w brain"]) < 40
+    assert "T1w>T2w lesion" not in judged  # the val person is healthy
+
+
+def test_a_run_prepares_its_data_in_the_users_cache(finished, cache_folder):
+    stored = sorted(path.name.split("-")[1] for path in (cache_folder / "mrtranslate" / "training").iterdir())
+    assert stored == ["a", "b"]
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, phantom_data):
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    assert main(["resume", str(finished), "--data", str(phantom_data)]) == 0
+    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
+
+
+def test_a_run_becomes_a_judged_bundle(finished, phantom_data, tmp_path, capsys, monkeypatch):
+    from MRTranslateLib.models.bundle import open_bundle
+    from training import export
+
+    routes = export.all_routes()
+    monkeypatch.setattr(export, "all_routes", lambda: routes[:2])  # judging all 28 takes long
+    arguments = ["export", str(finished), "--output", str(tmp_path / "tiny-model"), "--data", str(phantom_data)]
+    assert main(arguments) == 0
+    card = open_bundle(tmp_path / "tiny-model").card
+    (row,) = card.quality  # nobody has T1wGd
+    assert (row.sources, row.target) == routes[1]
+    assert config_from_mapping(yaml.safe_load(card.training_run.config), where="card").name == "tiny"
+    assert "brain PSNR" in capsys.readouterr().out
