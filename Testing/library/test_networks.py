@@ -59,11 +59,20 @@ def test_sampling_keeps_no_gradients_and_training_does(generator):
 
 
 def test_the_voxel_path_is_blind_to_what_lies_far_away(generator):
-    near, far = slices([1, 0, 1, 0, 0]), slices([1, 0, 1, 0, 0])
+    network, near, far = generator.network, slices([1, 0, 1, 0, 0]), slices([1, 0, 1, 0, 0])
     far.images[..., 12:, :] = 0.9  # beyond the squares of 4 and 12 voxels around row 0, and the interpolation
-    one, other = generator.voxelwise_pred(near), generator.voxelwise_pred(far)
+    one, other = (network.voxel_views(each.images, each.availability) for each in (near, far))
     torch.testing.assert_close(one[..., :4, :], other[..., :4, :], rtol=0, atol=1e-5)
     assert not torch.allclose(one[..., 12:, :], other[..., 12:, :])
+
+
+def test_an_untrained_u_net_adds_nothing_to_the_voxel_path(generator):
+    batch = slices([1, 0, 1, 0, 0], batch_size=1)
+    whole = generator.sample(batch, one_hot(Contrast.FLAIR, 1))[0]
+    views = generator.network.voxel_views(batch.images, batch.availability)[0].flatten(1).T
+    count = len(views)
+    alone = generator.network.predict_voxels(views, batch.availability.expand(count, -1), batch.height.expand(count))
+    torch.testing.assert_close(whole.flatten(1).T, alone, rtol=0, atol=1e-5)
 
 
 def test_there_is_no_batch_normalisation(generator):

@@ -79,7 +79,7 @@ def test_through_the_library_the_result_is_the_same_and_in_place(bundle, checkpo
 def test_the_card_says_what_the_run_was(bundle, checkpoint):
     run = bundle.card.training_run
     assert (bundle.card.name, bundle.card.version) == ("tiny-model", "1.2.3")
-    assert (run.seed, run.num_steps, run.data_fingerprint) == (7, 10, "0123456789abcdef")
+    assert (run.seed, run.num_steps, run.data_fingerprint) == (7, checkpoint.step, "0123456789abcdef")
     assert run.commit == checkpoint.commit
     assert bundle.card.systems_trained == ("supervised",)
 

@@ -126,9 +126,9 @@ def rows_of(path):
 
 @pytest.fixture
 def finished(config_file, tiny_values, phantom_data, tmp_path):
-    """A run of three steps, one of them in the voxel stage, through the command line."""
+    """A run of three steps after a voxel stage of one, through the command line."""
     values = {
-        "optimizer": tiny_values["optimizer"] | {"num_steps": 2, "num_warmup_steps": 1},
+        "optimizer": tiny_values["optimizer"] | {"num_steps": 3, "num_warmup_steps": 1},
         "voxel_stage": tiny_values["voxel_stage"] | {"num_steps": 1},
     }
     config = config_file(**values)
