@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write a run as a model bundle, judged on the val split")
     export.add_argument("folder", type=Path)
     export.add_argument("--output", type=Path, required=True, help="folder of the bundle; its name is the model's")
+    export.add_argument("--hardware", required=True, metavar="WORDS", help="what it was trained on, for the card")
     export.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z")
     export.add_argument("--baseline", type=Path, metavar="FILE", help="scores that the baseline command wrote")
     export.add_argument("--reported-routes", action="store_true", help="measure 7 routes instead of all 28")
@@ -157,7 +158,7 @@ def _export(options: argparse.Namespace) -> None:
     baseline = [] if options.baseline is None else read_scores(options.baseline)
     val = _prepared(_scans(options.data), "val", ())
     command = f"python -m training fit training/configs/{checkpoint.config.name}.yaml --data FOLDER --run FOLDER"
-    shared = {"version": options.model_version, "command": command}
+    shared = {"version": options.model_version, "command": command, "hardware": options.hardware}
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
     scores = score_routes(library_predict(bundle, threads=options.threads), val, routes)

@@ -93,12 +93,15 @@ class LossConfig(Section, frozen=True, kw_only=True):
         squared_error: Of the mean squared error.
         structural_similarity: Of 1 - SSIM.
         lesion: How many times more a voxel of a drawn lesion counts in the first two.
+        level: Share of a slice's mean error that counts in the first two. The level of a contrast depends on the
+            scanner more than on anything the sources show; below 1 it drowns the structure less.
     """
 
     absolute_error: float
     squared_error: float
     structural_similarity: float
     lesion: float
+    level: float
 
 
 class OptimizerConfig(Section, frozen=True, kw_only=True):

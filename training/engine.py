@@ -52,6 +52,7 @@ class SupervisedRun:
         )
         self.sampler = SliceSampler(scans, config.data, num_neighbours=self.generator.num_neighbours, seed=config.seed)
         self.step, self.seconds = 0, 0.0
+        self.commit = current_commit()
 
     def resume(self) -> None:
         """Continue from the folder's checkpoint, as if the run had never stopped."""
@@ -122,10 +123,14 @@ class SupervisedRun:
     def _losses(self, predicted: Tensor, truth: Tensor, brain: Tensor, lesion: Tensor) -> dict[str, Tensor]:
         weights = self.config.losses
         counted = brain * (1 + (weights.lesion - 1) * lesion)
+        mean_error = ((predicted - truth) * brain).sum((2, 3), keepdim=True) / brain.sum((2, 3), keepdim=True).clamp(
+            min=1
+        )
+        levelled = predicted - (1 - weights.level) * mean_error
         dissimilarity = structural_dissimilarity(predicted * brain, truth * brain, brain)
         return {
-            "absolute_error": weights.absolute_error * masked_absolute_error(predicted, truth, counted),
-            "squared_error": weights.squared_error * masked_squared_error(predicted, truth, counted),
+            "absolute_error": weights.absolute_error * masked_absolute_error(levelled, truth, counted),
+            "squared_error": weights.squared_error * masked_squared_error(levelled, truth, counted),
             "structural_similarity": weights.structural_similarity * dissimilarity,
         }
 
@@ -146,7 +151,7 @@ class SupervisedRun:
                 self.optimizer.state_dict(),
                 self.seconds,
                 self.config,
-                current_commit(),
+                self.commit,
                 self.data_fingerprint,
             ),
             self.folder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -84,10 +83,21 @@ def export_bundle(
     *,
     version: str,
     command: str,
+    hardware: str,
     quality: Sequence[RouteQuality] = (),
     replace: bool = False,
 ) -> Bundle:
-    """Write the averaged weights of a run as a bundle named like ``folder``; see :func:`write_bundle` for errors."""
+    """Write the averaged weights of a run as a bundle named like ``folder``; see :func:`write_bundle` for errors.
+
+    Args:
+        checkpoint: What is exported.
+        folder: Of the bundle; its last part is the model's name.
+        version: ``major.minor.patch``.
+        command: That trained it.
+        hardware: In words, that it was trained on.
+        quality: Measured rows of the card.
+        replace: Take the place of an existing bundle.
+    """
     config = checkpoint.config
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
@@ -117,7 +127,7 @@ def export_bundle(
             seed=config.seed,
             num_steps=checkpoint.step,
             hours=round(checkpoint.seconds / 3600, 2),
-            hardware=f"1 thread of a {platform.machine()} server processor",
+            hardware=hardware,
             torch_version=str(torch.__version__),
             data_fingerprint=checkpoint.data_fingerprint,
         ),
@@ -125,8 +135,7 @@ def export_bundle(
         metrics_command="python -m training evaluate --model NAME --data FOLDER",
         files={},
     )
-    prefix = "generator."
-    tensors = {name.removeprefix(prefix): values.numpy() for name, values in checkpoint.averaged.items()}
+    tensors = {name: values.numpy() for name, values in checkpoint.averaged.items()}
     return write_bundle(folder, card, tensors, replace=replace)
 
 

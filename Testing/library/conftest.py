@@ -44,7 +44,7 @@ def make_bundle(parent, name: str, in_plane_mm: tuple[float, float], slices_mm: 
     preprocessing = msgspec.structs.replace(
         card.preprocessing,
         in_plane_spacing_mm=in_plane_mm,
-        slice_spacing_mm=in_plane_mm,
+        slice_spacing_mm=(in_plane_mm[0] - 0.1, in_plane_mm[1] + 0.1),
         neighbour_spacing_mm=slices_mm,
     )
     card = msgspec.structs.replace(card, sources=offered, targets=offered, preprocessing=preprocessing, quality=())

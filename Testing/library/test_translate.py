@@ -264,3 +264,15 @@ def test_nan_voxels_are_counted(quick, phantom):
     array[10, 10, :5] = np.nan
     with pytest.raises(InputError, match="5 voxels that are NaN"):
         quick({T1W: phantom.volumes[T1W].with_array(array)})
+
+
+def test_the_slice_spacing_is_held_against_the_slices_the_model_saw(quick, phantom, monkeypatch):
+    told = {}
+
+    def listen(spacing_mm, name, *, in_plane_seen_mm, between_slices_seen_mm):
+        told.update(in_plane=in_plane_seen_mm, between=between_slices_seen_mm)
+        return []
+
+    monkeypatch.setattr("MRTranslateLib.preprocessing.guard.check_spacings", listen)
+    quick({T1W: phantom.volumes[T1W]})
+    assert told == {"in_plane": (2.5, 3.5), "between": (2.4, 3.6)}

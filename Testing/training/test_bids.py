@@ -55,3 +55,9 @@ def test_the_open_data_keeps_people_apart(data_folder):
     train, val = ({scan.participant for scan in scans if scan.split == split} for split in ("train", "val"))
     assert len(scans) == 22
     assert not train & val
+
+
+def test_a_table_without_a_column_says_which(tmp_path):
+    (tmp_path / "participants.tsv").write_text("participant_id\tsession\nsub-1\tn/a\n")
+    with pytest.raises(InputError, match="contrasts, one_grid"):
+        read_scans(tmp_path)

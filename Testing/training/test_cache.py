@@ -192,3 +192,12 @@ def test_a_changed_image_changes_the_fingerprint_and_is_prepared_anew(phantom_da
     assert fingerprint([scan]) != before
     (new,) = load_or_prepare([scan], tmp_path / "store", realign=())
     assert not np.array_equal(old.images[Contrast.T2W], new.images[Contrast.T2W])
+
+
+def test_a_damaged_store_is_prepared_again(phantom_data, tmp_path):
+    scans = read_scans(phantom_data)[:1]
+    (first,) = load_or_prepare(scans, tmp_path, realign=())
+    (stored,) = tmp_path.glob("*.npz")
+    stored.write_bytes(stored.read_bytes()[:1000])
+    (again,) = load_or_prepare(scans, tmp_path, realign=())
+    np.testing.assert_array_equal(again.brain, first.brain)

@@ -41,7 +41,7 @@ def checkpoint(config, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(checkpoint, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "tiny-model"
-    export_bundle(checkpoint, folder, version="1.2.3", command="python -m training fit tiny.yaml")
+    export_bundle(checkpoint, folder, version="1.2.3", command="python -m training fit tiny.yaml", hardware="none")
     return open_bundle(folder)
 
 
@@ -96,7 +96,7 @@ def test_pdw_is_not_offered(bundle):
 def test_a_bundle_is_replaced_only_when_asked(bundle, checkpoint):
     before = bundle.weights_path.read_bytes()
     with pytest.raises(MRTranslateError, match="tiny-model exists and is kept"):
-        export_bundle(checkpoint, bundle.folder, version="9.9.9", command="x")
+        export_bundle(checkpoint, bundle.folder, version="9.9.9", command="x", hardware="none")
     assert open_bundle(bundle.folder).card == bundle.card
     assert bundle.weights_path.read_bytes() == before
 
@@ -134,7 +134,9 @@ def test_scores_of_some_slices_are_no_rows_of_a_card():
 
 def test_quality_rows_reach_the_card(checkpoint, tmp_path):
     rows = quality_rows([score(ROUTE, 25.0)], [])
-    written = export_bundle(checkpoint, tmp_path / "scored", version="0.1.0", command="x", quality=rows)
+    written = export_bundle(
+        checkpoint, tmp_path / "scored", version="0.1.0", command="x", hardware="none", quality=rows
+    )
     assert open_bundle(written.folder).card.quality == rows
 
 

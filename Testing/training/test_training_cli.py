@@ -107,7 +107,16 @@ def test_resuming_a_folder_without_checkpoint_is_refused_by_name(capsys, phantom
 
 
 def test_exporting_a_folder_without_checkpoint_is_refused_by_name(capsys, phantom_data, tmp_path):
-    arguments = ["export", tmp_path / "run", "--output", tmp_path / "model", "--data", phantom_data]
+    arguments = [
+        "export",
+        tmp_path / "run",
+        "--hardware",
+        "none",
+        "--output",
+        tmp_path / "model",
+        "--data",
+        phantom_data,
+    ]
     assert "checkpoint.pt" in refused(capsys, 3, arguments)
     assert not (tmp_path / "model").exists()
 
@@ -166,7 +175,16 @@ def test_a_run_becomes_a_judged_bundle(finished, phantom_data, tmp_path, capsys,
 
     routes = export.all_routes()
     monkeypatch.setattr(export, "all_routes", lambda: routes[:2])  # judging all 28 takes long
-    arguments = ["export", str(finished), "--output", str(tmp_path / "tiny-model"), "--data", str(phantom_data)]
+    arguments = [
+        "export",
+        str(finished),
+        "--hardware",
+        "none",
+        "--output",
+        str(tmp_path / "tiny-model"),
+        "--data",
+        str(phantom_data),
+    ]
     assert main(arguments) == 0
     card = open_bundle(tmp_path / "tiny-model").card
     (row,) = card.quality  # nobody has T1wGd

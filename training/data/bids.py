@@ -9,6 +9,9 @@ from pathlib import Path
 from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import InputError
 
+COLUMNS = {"participant_id", "session", "split", "contrasts", "one_grid", "skull_stripped"}
+"""What is read of participants.tsv."""
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -48,7 +51,10 @@ def read_scans(root: Path) -> tuple[Scan, ...]:
     if not table.is_file():
         raise InputError(f"{table}: no such file; give the folder that holds participants.tsv")
     with table.open(encoding="utf-8", newline="") as lines:
-        scans = tuple(_read_scan(root, row) for row in csv.DictReader(lines, delimiter="\t"))
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    if not rows or (missing := COLUMNS - rows[0].keys()):
+        raise InputError(f"{table}: lacks {', '.join(sorted(missing)) if rows else 'rows'}; see the data's README")
+    scans = tuple(_read_scan(root, row) for row in rows)
     splits: dict[str, str] = {}
     for scan in scans:
         if splits.setdefault(scan.participant, scan.split) != scan.split:

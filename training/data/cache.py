@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +56,11 @@ def load_or_prepare(scans: Iterable[Scan], folder: Path, *, realign: tuple[str, 
     prepared = []
     for scan in scans:
         path = folder / f"{scan.case_id}-{_recipe(scan, realign)}.npz"
-        if not path.exists():
-            _store(prepare(scan, realign=scan.participant in realign), path)
-        prepared.append(_load(path))
+        stored = _load(path) if path.exists() else None
+        if stored is None:
+            stored = prepare(scan, realign=scan.participant in realign)
+            _store(stored, path)
+        prepared.append(stored)
     return prepared
 
 
@@ -156,7 +160,7 @@ def _recipe(scan: Scan, realign: tuple[str, ...]) -> str:
 
 def _store(scan: CachedScan, path: Path) -> None:
     arrays = {f"image_{contrast}": image for contrast, image in scan.images.items()}
-    with atomic_file(path) as temporary, temporary.open("wb") as file:
+    with atomic_file(path, overwrite=True) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
             allow_pickle=False,
@@ -168,9 +172,13 @@ def _store(scan: CachedScan, path: Path) -> None:
         )
 
 
-def _load(path: Path) -> CachedScan:
-    with np.load(path, allow_pickle=False) as arrays:
-        images = {contrast: arrays[f"image_{contrast}"] for contrast in Contrast if f"image_{contrast}" in arrays}
-        return CachedScan(
-            str(arrays["case_id"]), images, arrays["brain"], arrays["lesion"], bool(arrays["has_lesion_mask"])
-        )
+def _load(path: Path) -> CachedScan | None:
+    """A stored scan; None if the file is damaged, so that it is prepared again."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images = {contrast: arrays[f"image_{contrast}"] for contrast in Contrast if f"image_{contrast}" in arrays}
+            return CachedScan(
+                str(arrays["case_id"]), images, arrays["brain"], arrays["lesion"], bool(arrays["has_lesion_mask"])
+            )
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, BadZipFile):
+        return None
