@@ -175,7 +175,7 @@ def _store(scan: CachedScan, path: Path) -> None:
 def _load(path: Path) -> CachedScan | None:
     """A stored scan; None if the file is damaged, so that it is prepared again."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images = {contrast: arrays[f"image_{contrast}"] for contrast in Contrast if f"image_{contrast}" in arrays}
             return CachedScan(
                 str(arrays["case_id"]), images, arrays["brain"], arrays["lesion"], bool(arrays["has_lesion_mask"])
