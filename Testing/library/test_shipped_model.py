@@ -126,4 +126,4 @@ def test_a_real_t2w_is_made_from_a_real_t1w_better_than_its_mean_level(data_fold
         peak_signal_noise_ratio(reference, image, data_range=1.0, mask=mask.array)
         for image in (result.volume.array.astype(np.float32) / 1000, flat)
     )
-    assert psnr > level + 2
+    assert psnr > level + 1
