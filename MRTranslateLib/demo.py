@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from scipy import ndimage
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.figure import Panel, comparison_figure
-from MRTranslateLib.files import atomic_file, refuse_unfit_output, shown, write_text_atomic
+from MRTranslateLib.files import atomic_file, json_text, refuse_unfit_output, shown, write_text_atomic
 from MRTranslateLib.inference.translate import TranslationResult, translate
 from MRTranslateLib.io import write_volume
 from MRTranslateLib.metrics.files import evaluate_volumes
@@ -87,11 +86,7 @@ def run_demo(
         brain_mask=phantom.brain_mask,
         lesion_mask=phantom.labels,
     )
-    write_text_atomic(
-        folder / "metrics.json",
-        msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n",
-        overwrite=overwrite,
-    )
+    write_text_atomic(folder / "metrics.json", json_text(report), overwrite=overwrite)
     with atomic_file(folder / "comparison.png", overwrite=overwrite) as picture:
         phantom_figure(phantom, translation, picture)
     return DemoResult(translation, report, tuple(folder / name for name in FILES))

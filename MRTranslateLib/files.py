@@ -18,6 +18,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from MRTranslateLib.errors import MRTranslateError, UsageError
 
@@ -125,6 +128,11 @@ def atomic_file(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     if os.name == "posix":
         with contextlib.suppress(OSError):  # some network file systems cannot sync a folder
             _sync(final.parent, os.O_RDONLY)
+
+
+def json_text(value: Any) -> str:
+    """A msgspec struct, or plain values, as the JSON that we write to files: indented, ending with a line feed."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def write_text_atomic(path: Path | str, text: str, *, overwrite: bool = False) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import MRTranslateLib
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
-from MRTranslateLib.files import full_extension, reason, shown
+from MRTranslateLib.files import full_extension, json_text, reason, shown
 
 SCHEMA_VERSION: Final = 1
 NOTICE = "SYNTHETIC: computed, not acquired; research use only, not for diagnostic use"
@@ -170,7 +170,7 @@ def sidecar_path(output: Path) -> Path:
 
 def encode(provenance: Provenance) -> str:
     """The sidecar's text."""
-    return msgspec.json.format(msgspec.json.encode(provenance), indent=2).decode() + "\n"
+    return json_text(provenance)
 
 
 def read_sidecar(path: Path) -> Provenance:

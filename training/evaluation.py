@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
-from MRTranslateLib.files import write_text_atomic
+from MRTranslateLib.files import json_text, write_text_atomic
+from MRTranslateLib.inference.device import Execution
+from MRTranslateLib.inference.slices import SliceJob, translate_slices
 from MRTranslateLib.metrics import peak_signal_noise_ratio, structural_similarity
-from MRTranslateLib.networks.generator import Generator, SourceSlices, one_hot
+from MRTranslateLib.networks.generator import Generator
+from MRTranslateLib.progress import Progress
 from training.data.cache import CachedScan
 
 Route = tuple[tuple[Contrast, ...], Contrast]
@@ -46,29 +49,18 @@ Predict = Callable[[CachedScan, Route, NDArray[np.intp]], NDArray[np.float32]]
 def predict_slices(
     generator: Generator, scan: CachedScan, route: Route, indices: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Translate some slices of a prepared scan with a generator, fp32 on the device of its weights."""
+    """Translate some slices of a prepared scan as the library does, fp32 on the device of the generator's weights."""
     sources, target = route
-    device = next(generator.parameters()).device
-    multiple, count = generator.size_multiple, generator.num_neighbours
-    height, width = scan.brain.shape[1:]
-    padded = [length + -length % multiple for length in (height, width)]
     brain_slices = np.flatnonzero(scan.brain.any(axis=(1, 2)))
-    result = np.empty((len(indices), height, width), np.float32)
-    for row, middle in enumerate(indices):
-        images = torch.zeros(1, len(Contrast), count, *padded)
-        availability = torch.zeros(1, len(Contrast))
-        for contrast in sources:
-            availability[0, contrast.channel] = 1
-            for neighbour in range(count):
-                index = int(middle) + neighbour - count // 2
-                if 0 <= index < len(scan.brain):
-                    plane = scan.images[contrast][index].astype(np.float32) / 255
-                    images[0, contrast.channel, neighbour, :height, :width] = torch.from_numpy(plane)
-        position = torch.tensor([(middle - brain_slices[0]) / max(brain_slices[-1] - brain_slices[0], 1)])
-        slices = SourceSlices(images.to(device), availability.to(device), position.float().to(device))
-        predicted = generator.sample(slices, one_hot(target, 1).to(device))[0, target.channel]
-        result[row] = predicted[:height, :width].clamp(0, 1).float().cpu().numpy()
-    return result
+    job = SliceJob(
+        {contrast: scan.images[contrast].astype(np.float32) / np.float32(255) for contrast in sources},
+        target,
+        indices,
+        (int(brain_slices[0]), int(brain_slices[-1])),
+        neighbour_stride=1,
+    )
+    execution = Execution(str(next(generator.parameters()).device), "fp32", torch.get_num_threads())
+    return translate_slices(generator, job, execution, Progress()).slices
 
 
 @dataclass(frozen=True)
@@ -139,7 +131,7 @@ def _score_scan(
 
 def write_scores(path: Path, scores: Sequence[RouteScore]) -> None:
     """Keep scores as JSON; an existing file is replaced."""
-    write_text_atomic(path, msgspec.json.format(msgspec.json.encode(scores), indent=1).decode() + "\n", overwrite=True)
+    write_text_atomic(path, json_text(scores), overwrite=True)
 
 
 def read_scores(path: Path) -> list[RouteScore]:

@@ -6,10 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from MRTranslateLib.cli.tables import render_table
-from MRTranslateLib.files import write_text_atomic
+from MRTranslateLib.files import json_text, write_text_atomic
 
 if TYPE_CHECKING:
     from MRTranslateLib.metrics.regions import RegionScores, Report
@@ -51,7 +49,7 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
         lesion_mask=arguments.lesion_mask,
     )
     if arguments.json is not None:
-        write_text_atomic(arguments.json, msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
+        write_text_atomic(arguments.json, json_text(report))
     print(render_report(report))
     return 0
 

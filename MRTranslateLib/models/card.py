@@ -15,6 +15,7 @@ import msgspec
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
+from MRTranslateLib.files import json_text
 
 SCHEMA_VERSION = 1
 """Version of the card's own format; raised whenever a field is added, removed or changes its meaning."""
@@ -243,7 +244,7 @@ class ModelCard(_Part, frozen=True, kw_only=True):
 
 def encode_card(card: ModelCard) -> bytes:
     """The card as indented JSON in UTF-8, ending with a newline; :func:`decode_card` undoes it."""
-    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+    return json_text(card).encode()
 
 
 def decode_card(data: bytes, *, where: str) -> ModelCard:

@@ -19,7 +19,8 @@ from scipy import ndimage
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.files import atomic_file, sha256_of
-from MRTranslateLib.inference.working_grid import working_grid
+from MRTranslateLib.inference.prepare import BOX_MARGIN_VOXELS
+from MRTranslateLib.inference.working_grid import brain_box, working_grid
 from MRTranslateLib.io import read_mask, read_volume
 from MRTranslateLib.preprocessing.brain_mask import brain_mask
 from MRTranslateLib.preprocessing.normalization import brain_scale, normalize
@@ -27,8 +28,6 @@ from MRTranslateLib.preprocessing.registration import register_rigid
 from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.volume import Volume, to_canonical, to_slices
 from training.data.bids import Scan
-
-BOX_MARGIN_VOXELS = 4
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,7 @@ def prepare(scan: Scan, *, realign: bool) -> CachedScan:
         brain = resample(brain_mask(next(iter(volumes.values()))).volume, first, interpolation="nearest").array
         volumes = _on_one_grid(volumes, first)
     mask = first.with_array(brain)
-    box = ndimage.find_objects(brain.astype(np.uint8))[0]
-    box = tuple(
-        slice(max(s.start - BOX_MARGIN_VOXELS, 0), min(s.stop + BOX_MARGIN_VOXELS, n))
-        for s, n in zip(box, brain.shape, strict=True)
-    )
+    box = brain_box(brain, BOX_MARGIN_VOXELS)
     images = {}
     for contrast, volume in volumes.items():
         scaled = normalize(volume.array[box] * brain[box], brain_scale(volume, mask))
