@@ -129,15 +129,17 @@ class VoxelStageConfig(Section, frozen=True, kw_only=True):
 
     Attributes:
         num_steps: 0 for generators without such a path.
-        voxels_per_scan: Drawn once from each scan, evenly over its brain and, for ``lesion_fraction``, its lesions.
+        voxels_per_scan: Drawn once from each scan, evenly over its brain.
         batch_voxels: Voxels of all scans per step.
         learning_rate: At the start; falls by half a cosine to zero.
+        frozen_afterwards: The path and the embedding it shares with the U-Net keep what they learned here.
     """
 
     num_steps: int
     voxels_per_scan: int
     batch_voxels: int
     learning_rate: float
+    frozen_afterwards: bool
 
     def __post_init__(self) -> None:
         if self.num_steps < 0 or min(self.voxels_per_scan, self.batch_voxels) < 1 or not 0 < self.learning_rate < 1:

@@ -22,7 +22,7 @@ from training.data.cache import CachedScan
 from training.data.sampler import SliceSampler
 from training.losses.masked_error import masked_absolute_error, masked_squared_error
 from training.losses.structural_similarity import structural_dissimilarity
-from training.voxel_stage import train_voxel_path
+from training.voxel_stage import freeze_voxel_path, train_voxel_path
 
 Validate = Callable[[Generator], dict[str, float]]
 """Quality of a generator on the validation split, by name."""
@@ -74,6 +74,8 @@ class SupervisedRun:
         if self.step == 0 and self.config.voxel_stage.num_steps > 0:
             train_voxel_path(self.generator, self.sampler, self.config)
             self.averaged.load_state_dict(self.generator.state_dict())
+        if self.config.voxel_stage.num_steps > 0 and self.config.voxel_stage.frozen_afterwards:
+            freeze_voxel_path(self.generator)
         while self.step < num_steps:
             losses = self.train_step()
             logged = {name: logged.get(name, 0.0) + value for name, value in losses.items()}

@@ -79,6 +79,13 @@ def train_voxel_path(generator: Generator, sampler: SliceSampler, config: Traini
             total = 0.0
 
 
+def freeze_voxel_path(generator: Generator) -> None:
+    """Keep what the voxel path learned: later stages see a few people at a time and would bend it towards them."""
+    if isinstance(generator, UNetGenerator):
+        for module in (generator.network.voxel, generator.network.embed):
+            module.requires_grad_(False)
+
+
 def _voxel_table(
     network: ConditionalUNet, sampler: SliceSampler, config: TrainingConfig, rng: np.random.Generator
 ) -> VoxelTable:
@@ -108,14 +115,12 @@ def _voxel_table(
 
 
 def _draw_voxels(scan: CachedScan, config: TrainingConfig, rng: np.random.Generator) -> NDArray[np.intp]:
-    """``(V, 3)`` slice, row and column of voxels, in the order of slices."""
-    count = config.voxel_stage.voxels_per_scan
-    pools = [(np.flatnonzero(scan.brain), count)]
-    lesion = np.flatnonzero((scan.lesion > 0) & scan.brain)
-    if len(lesion):
-        share = round(count * config.data.lesion_fraction)
-        pools = [(pools[0][0], count - share), (lesion, min(share, 4 * len(lesion)))]
-    drawn = np.concatenate([rng.choice(pool, size=size) for pool, size in pools])
+    """``(V, 3)`` slice, row and column of brain voxels, in the order of slices.
+
+    Evenly: with 30 % of the voxels from lesions every dark or bright spot was taken for a lesion a little, which
+    raised the level of FLAIR and cost 0.2 dB in the brain on validation people.
+    """
+    drawn = rng.choice(np.flatnonzero(scan.brain), size=config.voxel_stage.voxels_per_scan)
     return np.stack(np.unravel_index(np.sort(drawn), scan.brain.shape), axis=1)
 
 

@@ -42,6 +42,9 @@ class UNetParameters:
         detail_width: Channels of the U-Net at full resolution.
         voxel_width: Hidden units of the voxel path.
         blocks_per_level: Residual blocks at each level, in the encoder and in the decoder.
+        level_from_voxels: The U-Net's correction has mean zero over the tissue of each slice, so how bright a contrast
+            is comes from the voxel path alone. That path learns from everybody's voxels at once; the U-Net, which sees
+            four people at a time, would learn each training person's level by heart.
     """
 
     num_neighbours: int
@@ -49,6 +52,7 @@ class UNetParameters:
     detail_width: int
     voxel_width: int
     blocks_per_level: int
+    level_from_voxels: bool = False
 
     def __post_init__(self) -> None:
         if self.num_neighbours < 1 or self.num_neighbours % 2 == 0:
@@ -98,6 +102,7 @@ class ConditionalUNet(nn.Module):
     def __init__(self, parameters: UNetParameters) -> None:
         super().__init__()
         self.middle = parameters.num_neighbours // 2
+        self.level_from_voxels = parameters.level_from_voxels
         widths, detail = parameters.widths, parameters.detail_width
         in_channels = (NUM_CONTRASTS + 1) * parameters.num_neighbours
         self.embed = nn.Sequential(
@@ -142,6 +147,8 @@ class ConditionalUNet(nn.Module):
             features = _run(self.decoder[level], torch.cat([features, skips[level]], dim=1), embedding)
         features = functional.pixel_shuffle(self.to_detail(features), 2)
         around = self.fuse(torch.cat([features, self.detail(inputs[:, :, self.middle])], dim=1), embedding)
+        if self.level_from_voxels:
+            around = _without_mean(around.float(), inputs[:, -1:, self.middle])
         return self._restore(self.voxel(inputs, embedding) + around)
 
     def voxel_views(self, sources: Tensor, availability: Tensor) -> Tensor:
@@ -223,6 +230,11 @@ class ConditionedHead(nn.Module):
         hidden = torch.addcmul(shift, self.first(features), 1.0 + scale)
         result: Tensor = self.last(functional.leaky_relu(hidden, LEAKY_SLOPE))
         return result
+
+
+def _without_mean(correction: Tensor, tissue: Tensor) -> Tensor:
+    mean = (correction * tissue).sum((2, 3), keepdim=True) / tissue.sum((2, 3), keepdim=True).clamp(min=1)
+    return correction - mean
 
 
 def _level(in_channels: int, out_channels: int, num_blocks: int) -> nn.ModuleList:

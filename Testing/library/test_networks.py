@@ -104,3 +104,18 @@ def test_the_shipped_size_has_two_to_six_million_parameters():
 def test_what_does_not_fit_is_refused_with_its_name(architecture, parameters, message):
     with pytest.raises(ModelError, match=message):
         build_generator(architecture, parameters)
+
+
+def test_the_level_of_a_slice_is_that_of_the_voxel_path_alone():
+    torch.manual_seed(3)
+    generator = build_generator("unet25d", SIZE | {"level_from_voxels": True}).eval()
+    torch.nn.init.normal_(generator.network.fuse.last.weight)
+    given = slices([1, 0, 1, 0, 0])
+    given.images[:, :, :, :5] = 0
+    whole = generator.sample(given, one_hot(Contrast.FLAIR, 2))
+    torch.nn.init.zeros_(generator.network.fuse.last.weight)
+    voxels = generator.sample(given, one_hot(Contrast.FLAIR, 2))
+    tissue = (given.images[:, [0, 2], 1] > 0).any(dim=1, keepdim=True)
+    difference = (whole - voxels) * tissue
+    assert difference.abs().max() > 0.01
+    assert difference.sum((2, 3)).abs().max() / tissue.sum((2, 3)).min() < 1e-6
