@@ -106,13 +106,15 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
     import torch
 
     from training.data.cache import fingerprint
-    from training.engine import SupervisedRun
+    from training.distributed import join_processes
+    from training.engine import Run
     from training.evaluation import REPORTED_ROUTES, flat_table, predict_slices, score_routes
 
     torch.set_num_threads(options.threads)
+    processes, device = join_processes(options.device)
     train, val = _prepared(scans, "train", config.data.realign), _prepared(scans, "val", ())
     data = fingerprint(scan for scan in scans if scan.split == "train")
-    run = SupervisedRun(config, train, options.folder, data_fingerprint=data, device=options.device)
+    run = Run(config, train, options.folder, data_fingerprint=data, device=device, processes=processes)
     if resume:
         run.resume()
     run.fit(

@@ -23,10 +23,10 @@ class Checkpoint:
     """State after ``step`` optimizer steps.
 
     Attributes:
-        step: Finished steps.
-        generator: Weights.
-        averaged: Exponential moving average of the weights; what is exported.
-        optimizer: State of AdamW.
+        step: Finished steps, over all stages.
+        networks: Weights of all networks of the run, by name; ``generator`` is always there.
+        averaged: Exponential moving averages of the weights of those that ship; what is exported.
+        stage: State of the running stage: its optimizers and meters.
         seconds: Time spent so far, over all sessions of the run.
         config: What the run was started with.
         commit: Commit of the code that wrote it, ``unknown`` outside a checkout.
@@ -34,9 +34,9 @@ class Checkpoint:
     """
 
     step: int
-    generator: dict[str, Any]
-    averaged: dict[str, Any]
-    optimizer: dict[str, Any]
+    networks: dict[str, dict[str, Any]]
+    averaged: dict[str, dict[str, Any]]
+    stage: dict[str, Any]
     seconds: float
     config: TrainingConfig
     commit: str

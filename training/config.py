@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
+from MRTranslateLib.networks.local_discriminator import DiscriminatorParameters
+from MRTranslateLib.networks.refiner import RefinementParameters
+from MRTranslateLib.networks.registration_unet import RegistrationUNetParameters
+from MRTranslateLib.networks.super_resolution import SuperResolutionParameters
 
 
 class ConfigError(UsageError):
@@ -49,7 +53,8 @@ class AugmentationConfig(Section, frozen=True, kw_only=True):
     """Random changes to training slices; geometry is the same for all contrasts, the rest is for sources only.
 
     Attributes:
-        geometry_probability: Share of slices that are rotated, scaled, shifted and warped (all may be mirrored).
+        mirror_probability: Share of slices whose left and right are exchanged.
+        geometry_probability: Share of slices that are rotated, scaled, shifted and warped.
         rotation_deg: Largest rotation.
         scale: Largest relative change of size.
         shift_voxels: Largest shift.
@@ -61,6 +66,7 @@ class AugmentationConfig(Section, frozen=True, kw_only=True):
         blur_probability: Share of source contrasts that are blurred, in plane or through plane.
     """
 
+    mirror_probability: float
     geometry_probability: float
     rotation_deg: float
     scale: float
@@ -146,8 +152,181 @@ class VoxelStageConfig(Section, frozen=True, kw_only=True):
             raise ValueError("need num_steps >= 0, at least 1 voxel and learning_rate in (0, 1)")
 
 
+class RefinementConfig(RefinementParameters, frozen=True, kw_only=True):
+    """A teacher: a refinement network with privileged inputs.
+
+    Attributes:
+        with_sources: Whether it sees the sources beside the synthetic image and the target.
+    """
+
+    with_sources: bool
+
+
+class NetworksConfig(Section, frozen=True, kw_only=True):
+    """What else is trained beside the generator; null for what no stage uses.
+
+    Attributes:
+        label_correction: System C, moves the target into the frame of the sources; training only.
+        local_discriminator: System B, kept at inference for the attention map.
+        global_discriminator: System B, one judgement for the whole slice; training only.
+        teacher: System A, training only.
+        student: System A, kept at inference behind the generator.
+        super_resolution: System C, kept at inference for an acquired low-resolution target.
+        difference_projection: System C, the discriminator of the super-resolution stage: its width.
+    """
+
+    label_correction: RegistrationUNetParameters | None
+    local_discriminator: DiscriminatorParameters | None
+    global_discriminator: DiscriminatorParameters | None
+    teacher: RefinementConfig | None
+    student: RefinementParameters | None
+    super_resolution: SuperResolutionParameters | None
+    difference_projection: int | None
+
+
+class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
+    """System C's label correction inside a generator stage (METHODS 3.3, 4.2, 9.1).
+
+    Attributes:
+        learning_rate_share: Its learning rate as a share of the generator's; 0 keeps it as it is.
+        start_step: Before, it learns from known motions alone and targets are taken as they are.
+        known_motion_affine_level: Level k of RegGAN's affine motion for pairs that are moved on purpose.
+        known_motion_elastic_voxels: Longest elastic displacement of those pairs.
+    """
+
+    learning_rate_share: float
+    start_step: int
+    known_motion_affine_level: float
+    known_motion_elastic_voxels: float
+
+
+class AttentionConfig(Section, frozen=True, kw_only=True):
+    """How much each voxel's error counts (METHODS 2.3).
+
+    Attributes:
+        form: ``difficulty`` (system B), or the controls ``focal`` (read off the target) and ``uniform``.
+        strength: lambda_a after the ramp, 0..1.
+        start_step: First step of the ramp.
+        ramp_steps: Its length.
+    """
+
+    form: Literal["difficulty", "focal", "uniform"]
+    strength: float
+    start_step: int
+    ramp_steps: int
+
+
+class AdversarialConfig(Section, frozen=True, kw_only=True):
+    """System B's discriminators inside a generator stage (METHODS 2.3).
+
+    Attributes:
+        loss: A name of ``training.losses.adversarial``; attention needs ``binary_cross_entropy``.
+        local_weight: Of the local discriminator in the generator's loss.
+        global_weight: Of the global one.
+        gradient_difference: Weight of the gradient-difference loss.
+        learning_rate_share: The discriminators' learning rate as a share of the generator's.
+        r1_gamma: Weight of the R1 penalty, 0 for none.
+        r1_every_steps: How often it is taken.
+        attention: How voxels are weighted.
+    """
+
+    loss: Literal["binary_cross_entropy", "least_squares", "relativistic_average"]
+    local_weight: float
+    global_weight: float
+    gradient_difference: float
+    learning_rate_share: float
+    r1_gamma: float
+    r1_every_steps: int
+    attention: AttentionConfig
+
+    def __post_init__(self) -> None:
+        if self.attention.form == "difficulty" and self.loss != "binary_cross_entropy":
+            raise ValueError(f"attention by difficulty needs loss binary_cross_entropy, got {self.loss}")
+
+
+class AttackConfig(Section, frozen=True, kw_only=True):
+    """System A's attacker before the generator (METHODS 1.6).
+
+    Attributes:
+        attacker: ``worst_of_k``, ``score_search``, ``perturbation_generator``, or the control ``random`` (noise and the
+            other perturbations without choosing the worst).
+        probability: Share of steps whose sources are attacked.
+        consistency: Weight of the difference to the clean prediction.
+        num_candidates: Perturbations tried per step by ``worst_of_k``, queries by ``score_search``.
+        max_level: Of the perturbation bank, reached at the end of the curriculum.
+        curriculum_steps: Steps over which the level rises to the top.
+        epsilon: Largest change of a voxel for the additive attackers, 0..1 units.
+    """
+
+    attacker: Literal["worst_of_k", "score_search", "perturbation_generator", "random"]
+    probability: float
+    consistency: float
+    num_candidates: int
+    max_level: int
+    curriculum_steps: int
+    epsilon: float
+
+
+class GeneratorStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="generator"):
+    """A stage that trains the generator; system C's label correction, system B and system A's attacker are switches."""
+
+    name: str
+    optimizer: OptimizerConfig
+    label_correction: LabelCorrectionConfig | None
+    adversarial: AdversarialConfig | None
+    attack: AttackConfig | None
+
+
+class RefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="refine"):
+    """System A's teacher and student behind the generator (METHODS 1.4, 1.5).
+
+    Attributes:
+        name: In logs.
+        optimizer: Of teacher and student.
+        generator_learning_rate_share: 0 keeps the generator as it is.
+        generator_gradient: Share of the student's gradient that reaches the generator after ``teacher_steps``.
+        teacher_steps: The teacher alone learns for so long.
+        teacher: ``real``; or the controls of METHODS 9.2: ``shuffled`` (targets of another person), ``none`` (the
+            student learns from the target directly).
+        attack: The attacker of the last generator stage, or null.
+    """
+
+    name: str
+    optimizer: OptimizerConfig
+    generator_learning_rate_share: float
+    generator_gradient: float
+    teacher_steps: int
+    teacher: Literal["real", "shuffled", "none"]
+    attack: AttackConfig | None
+
+
+class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="super_resolution"):
+    """System C's super-resolution branch behind the generator, which stays as it is (METHODS 3.3).
+
+    Attributes:
+        name: In logs.
+        optimizer: Of the branch.
+        ratios: In-plane down-sampling ratios that are drawn.
+        slice_thickness_mm: Thicknesses of thick slices that are drawn; the finest grid is 1 mm.
+        distinction: Weight of the distinction maps' loss.
+        feature_matching: Weight of matching the difference-projection discriminator's features.
+        adversarial: Weight of its relativistic average loss.
+    """
+
+    name: str
+    optimizer: OptimizerConfig
+    ratios: tuple[int, ...]
+    slice_thickness_mm: tuple[float, ...]
+    distinction: float
+    feature_matching: float
+    adversarial: float
+
+
+StageConfig = GeneratorStageConfig | RefineStageConfig | SuperResolutionStageConfig
+
+
 class TrainingConfig(Section, frozen=True, kw_only=True):
-    """One supervised run; written next to its checkpoints, so a checkpoint says how it was made."""
+    """One run; written next to its checkpoints, so a checkpoint says how it was made."""
 
     name: str
     seed: int
@@ -158,15 +337,46 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     data: DataConfig
     augmentation: AugmentationConfig
     generator: GeneratorConfig
+    networks: NetworksConfig
     losses: LossConfig
     voxel_stage: VoxelStageConfig
-    optimizer: OptimizerConfig
+    stages: tuple[StageConfig, ...]
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be fp32 or bf16, got {self.precision!r}")
         if min(self.checkpoint_every_steps, self.validate_every_steps, self.log_every_steps) < 1:
             raise ValueError("checkpoint_every_steps, validate_every_steps and log_every_steps must be 1 or more")
+        if not self.stages:
+            raise ValueError("stages must name at least one stage")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"stages need different names, got {', '.join(names)}")
+        for stage in self.stages:
+            for needed in needed_networks(stage):
+                if getattr(self.networks, needed) is None:
+                    raise ValueError(f"stage {stage.name} needs networks.{needed}, which is null")
+
+    @property
+    def num_steps(self) -> int:
+        """Of all stages together."""
+        return sum(stage.optimizer.num_steps for stage in self.stages)
+
+
+def needed_networks(stage: StageConfig) -> tuple[str, ...]:
+    """Fields of :class:`NetworksConfig` that a stage cannot do without."""
+    if isinstance(stage, RefineStageConfig):
+        return ("student",) if stage.teacher == "none" else ("teacher", "student")
+    if isinstance(stage, SuperResolutionStageConfig):
+        adversarial = stage.adversarial > 0 or stage.feature_matching > 0
+        return ("super_resolution", "difference_projection") if adversarial else ("super_resolution",)
+    needed = ["label_correction"] if stage.label_correction is not None else []
+    if stage.adversarial is not None:
+        if stage.adversarial.local_weight > 0 or stage.adversarial.attention.form == "difficulty":
+            needed.append("local_discriminator")
+        if stage.adversarial.global_weight > 0:
+            needed.append("global_discriminator")
+    return tuple(needed)
 
 
 TRAINED_CONTRASTS = (Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR)

@@ -1,9 +1,8 @@
-"""The supervised stage: batches in, checkpoints and a curve out; resumable at any step."""
+"""A run: stage after stage, batches in, checkpoints and curves out; resumable at any step, by one process or more."""
 
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import time
 from collections.abc import Callable
@@ -12,166 +11,230 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.errors import MRTranslateError
-from MRTranslateLib.networks.generator import Generator, SourceSlices, build_generator
+from MRTranslateLib.networks.generator import Generator
+from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters
+from training.batch import StepBatch, step_batch
 from training.checkpoint import Checkpoint, current_commit, load_checkpoint, save_checkpoint
-from training.config import OptimizerConfig, TrainingConfig
+from training.config import StageConfig, TrainingConfig
 from training.data.augmentation import augment
 from training.data.cache import CachedScan
 from training.data.sampler import SliceSampler
-from training.losses.masked_error import masked_absolute_error, masked_squared_error
-from training.losses.structural_similarity import structural_dissimilarity
+from training.distributed import ALONE, Processes
+from training.logs import append_row, draw_curves, draw_samples
+from training.networks.build import AVERAGED, build_networks
+from training.stages.build import build_stage
+from training.stages.stage import DivergedError, Stage, StageContext
 from training.voxel_stage import freeze_voxel_path, train_voxel_path
 
 Validate = Callable[[Generator], dict[str, float]]
 """Quality of a generator on the validation split, by name."""
 
 
-class DivergedError(MRTranslateError):
-    """The loss is no number any more; the last checkpoint is from before."""
-
-
-class SupervisedRun:
-    """One run in one folder: ``checkpoint.pt``, ``log.csv``, ``validation.csv``."""
+class Run:
+    """One run in one folder: ``checkpoint.pt``, a table per stage, ``validation.csv`` and pictures."""
 
     def __init__(
-        self, config: TrainingConfig, scans: list[CachedScan], folder: Path, *, data_fingerprint: str, device: str
+        self,
+        config: TrainingConfig,
+        scans: list[CachedScan],
+        folder: Path,
+        *,
+        data_fingerprint: str,
+        device: str,
+        processes: Processes = ALONE,
     ) -> None:
         self.config, self.folder, self.device = config, folder, torch.device(device)
-        self.data_fingerprint = data_fingerprint
+        self.data_fingerprint, self.processes = data_fingerprint, processes
         torch.manual_seed(config.seed)
-        self.generator = build_generator(config.generator.architecture, config.generator.parameters)
-        self.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.generator.parameters(),
-            lr=config.optimizer.peak_learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=config.optimizer.weight_decay,
-        )
+        self.networks = build_networks(config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        kept = {name: network for name, network in self.networks.items() if name in AVERAGED}
+        self.averaged = nn.ModuleDict(copy.deepcopy(kept)).requires_grad_(False)
+        self.context = StageContext(config, self.networks, self.device, processes)
         self.sampler = SliceSampler(scans, config.data, num_neighbours=self.generator.num_neighbours, seed=config.seed)
+        self.stage: Stage | None = None
         self.step, self.seconds = 0, 0.0
         self.commit = current_commit()
+
+    @property
+    def generator(self) -> Generator:
+        """The generator as it is trained."""
+        return self.context.generator
+
+    @property
+    def result(self) -> Generator:
+        """What the run has come to: the averaged generator, with the averaged student once that has been trained."""
+        student_from = sum(
+            stage.optimizer.num_steps for stage in self.config.stages[: _first_refine(self.config.stages)]
+        )
+        return deliverable(self.config, self.averaged, with_student=self.step > student_from)
 
     def resume(self) -> None:
         """Continue from the folder's checkpoint, as if the run had never stopped."""
         saved = load_checkpoint(self.folder)
-        self.generator.load_state_dict(saved.generator)
-        self.averaged.load_state_dict(saved.averaged)
-        self.optimizer.load_state_dict(saved.optimizer)
+        for name, network in self.networks.items():
+            network.load_state_dict(saved.networks[name])
+        for name, network in self.averaged.items():
+            network.load_state_dict(saved.averaged[name])
         self.step, self.seconds = saved.step, saved.seconds
+        self._freeze()
+        if self.step < self.config.num_steps and self.stage_step > 0:
+            self.stage = build_stage(self.stage_config, self.context)
+            self.stage.load_state_dict(saved.stage)
+
+    @property
+    def stage_config(self) -> StageConfig:
+        """The stage of the next step; the last one when all are done."""
+        return self._place()[0]
+
+    @property
+    def stage_step(self) -> int:
+        """Finished steps of that stage."""
+        return self._place()[1]
+
+    def _place(self) -> tuple[StageConfig, int]:
+        left = self.step
+        for stage in self.config.stages:
+            if left < stage.optimizer.num_steps:
+                return stage, left
+            left -= stage.optimizer.num_steps
+        last = self.config.stages[-1]
+        return last, last.optimizer.num_steps
 
     def fit(self, validate: Validate | None = None) -> None:
         """Train to the last step.
 
         Raises:
-            DivergedError: If the loss is not finite.
+            DivergedError: If a loss is not finite.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        started, logged = time.perf_counter() - self.seconds, {"loss": 0.0}
-        num_steps = self.config.optimizer.num_steps
-        if self.step == 0 and self.config.voxel_stage.num_steps > 0:
-            train_voxel_path(self.generator, self.sampler, self.config)
-            self.averaged.load_state_dict(self.generator.state_dict())
-        if self.config.voxel_stage.num_steps > 0 and self.config.voxel_stage.frozen_afterwards:
-            freeze_voxel_path(self.generator)
-        while self.step < num_steps:
-            losses = self.train_step()
-            logged = {name: logged.get(name, 0.0) + value for name, value in losses.items()}
+        started = time.perf_counter() - self.seconds
+        logged: list[dict[str, float]] = []
+        if self.step == 0:
+            self._learn_voxels()
+        self._freeze()
+        while self.step < self.config.num_steps:
+            stage_config = self.stage_config
+            logged.append(self.train_step())
             self.seconds = time.perf_counter() - started
-            if self.step % self.config.log_every_steps == 0:
-                means = {name: value / self.config.log_every_steps for name, value in logged.items()}
-                _append_row(self.folder / "log.csv", {"step": self.step, "seconds": round(self.seconds), **means})
-                logged = {}
-            last = self.step == num_steps
-            if last or self.step % self.config.checkpoint_every_steps == 0:
+            is_last = self.step == self.config.num_steps
+            ends_stage = is_last or self.stage_config is not stage_config
+            if ends_stage or self.step % self.config.log_every_steps == 0:
+                self._log(stage_config.name, logged)
+                logged = []
+            if ends_stage:
+                self.stage = None
+            if ends_stage or self.step % self.config.checkpoint_every_steps == 0:
                 self.save()
-            if validate is not None and (last or self.step % self.config.validate_every_steps == 0):
-                quality = validate(self.averaged)
-                _append_row(self.folder / "validation.csv", {"step": self.step, **quality})
+            if validate is not None and (is_last or self.step % self.config.validate_every_steps == 0):
+                self._validate(validate)
 
     def train_step(self) -> dict[str, float]:
-        """One optimizer step; returns the losses."""
-        settings = self.config.optimizer
-        batch = self.sampler.draw(self.step, settings.batch_size)
-        random = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-        batch, source_images = augment(batch, self.config.augmentation, random)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, settings)
-        slices = SourceSlices(source_images, batch.availability, batch.height)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            predicted = self.generator.train_pred(slices, batch.target_code)
-        wanted = batch.target_code.bool()
-        truth = batch.images[:, :, self.generator.num_neighbours // 2][wanted]
-        brain, lesion = (
-            mask.expand(-1, len(Contrast), -1, -1)[wanted][:, None] for mask in (batch.brain, batch.lesion)
-        )
-        losses = self._losses(predicted.float()[wanted][:, None], truth[:, None], brain, lesion)
-        total = torch.stack(list(losses.values())).sum()
-        if not math.isfinite(total.item()):
+        """One step of the running stage; returns its losses and measurements."""
+        config = self.stage_config
+        if self.stage is None:
+            self.stage = build_stage(config, self.context)
+        batch, random = self.draw(config.optimizer.batch_size)
+        try:
+            measured = self.stage.step(batch, self.stage_step, random)
+        except DivergedError as error:
             raise DivergedError(
-                f"{self.folder}: the loss became {total.item()} at step {self.step}; the last good checkpoint is kept, "
-                "resume with a lower peak_learning_rate"
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.generator.parameters(), settings.gradient_clip_norm)
-        self.optimizer.step()
+                f"{self.folder}: at step {self.step}, {config.name}: {error}; the last good checkpoint is kept, resume "
+                "with a lower peak_learning_rate"
+            ) from None
+        self._average(self.stage.trained, config.optimizer.ema_decay)
         self.step += 1
-        self._average()
-        return {"loss": total.item(), **{name: loss.item() for name, loss in losses.items()}}
+        return measured
 
-    def _losses(self, predicted: Tensor, truth: Tensor, brain: Tensor, lesion: Tensor) -> dict[str, Tensor]:
-        weights = self.config.losses
-        counted = brain * (1 + (weights.lesion - 1) * lesion)
-        mean_error = ((predicted - truth) * brain).sum((2, 3), keepdim=True) / brain.sum((2, 3), keepdim=True).clamp(
-            min=1
-        )
-        levelled = predicted - (1 - weights.level) * mean_error
-        dissimilarity = structural_dissimilarity(predicted * brain, truth * brain, brain)
-        return {
-            "absolute_error": weights.absolute_error * masked_absolute_error(levelled, truth, counted),
-            "squared_error": weights.squared_error * masked_squared_error(levelled, truth, counted),
-            "structural_similarity": weights.structural_similarity * dissimilarity,
-        }
+    def draw(self, batch_size: int) -> tuple[StepBatch, torch.Generator]:
+        """This process's part of the next step's batch, augmented, and the step's source of chance."""
+        rows = range(self.processes.rank, batch_size, self.processes.count)
+        seen = self.generator.num_neighbours
+        drawn = seen if self.stage is None else max(seen, self.stage.num_neighbours)
+        batch = self.sampler.draw(self.step, batch_size, rows=rows, num_neighbours=drawn).to(self.device)
+        seed = (self.config.seed * 1_000_003 + self.step) * self.processes.count + self.processes.rank
+        random = torch.Generator().manual_seed(seed)
+        batch, source_images = augment(batch, self.config.augmentation, random)
+        return step_batch(batch, source_images, seen), random
+
+    def _learn_voxels(self) -> None:
+        if self.config.voxel_stage.num_steps > 0:
+            train_voxel_path(self.generator, self.sampler, self.config)
+            self.averaged["generator"].load_state_dict(self.generator.state_dict())
+
+    def _freeze(self) -> None:
+        if self.config.voxel_stage.num_steps > 0 and self.config.voxel_stage.frozen_afterwards:
+            freeze_voxel_path(self.generator)
 
     @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.config.optimizer.ema_decay, (1 + self.step) / (10 + self.step))
-        averaged: list[Tensor] = list(self.averaged.parameters())
-        current: list[Tensor] = list(self.generator.parameters())
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+    def _average(self, trained: tuple[str, ...], decay: float) -> None:
+        decay = min(decay, (1 + self.stage_step) / (10 + self.stage_step))
+        for name in trained:
+            averaged: list[Tensor] = list(self.averaged[name].parameters())
+            current: list[Tensor] = list(self.networks[name].parameters())
+            torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def _log(self, stage: str, rows: list[dict[str, float]]) -> None:
+        names = {name for row in rows for name in row}
+        means = {}
+        for name in names:  # a term that only some steps have is averaged over those
+            values = [row[name] for row in rows if name in row]
+            means[name] = sum(values) / len(values)
+        means = self.processes.mean(means)
+        if self.processes.is_first:
+            ordered = {"loss": means.pop("loss"), **dict(sorted(means.items()))}
+            append_row(self.folder / f"{stage}.csv", {"step": self.step, "seconds": round(self.seconds), **ordered})
+
+    def _validate(self, validate: Validate) -> None:
+        clean_psnr = 0.0
+        if self.processes.is_first:
+            quality = validate(self.result)
+            append_row(self.folder / "validation.csv", {"step": self.step, **quality})
+            brain = [value for name, value in quality.items() if name.endswith("brain")]
+            clean_psnr = sum(brain) / len(brain) if brain else math.nan
+            draw_curves(self.folder)
+            batch, _ = self.draw(min(4, len(self.sampler.scans)))
+            draw_samples(self.folder / "samples.png", self.result, batch)
+        clean_psnr = self.processes.told_by_first(clean_psnr)
+        if self.stage is not None and not math.isnan(clean_psnr):
+            self.stage.observe(clean_psnr)
 
     def save(self) -> None:
         """Write the checkpoint."""
-        save_checkpoint(
-            Checkpoint(
-                self.step,
-                self.generator.state_dict(),
-                self.averaged.state_dict(),
-                self.optimizer.state_dict(),
-                self.seconds,
-                self.config,
-                self.commit,
-                self.data_fingerprint,
-            ),
-            self.folder,
-        )
+        if self.processes.is_first:
+            save_checkpoint(
+                Checkpoint(
+                    self.step,
+                    {name: network.state_dict() for name, network in self.networks.items()},
+                    {name: network.state_dict() for name, network in self.averaged.items()},
+                    {} if self.stage is None else self.stage.state_dict(),
+                    self.seconds,
+                    self.config,
+                    self.commit,
+                    self.data_fingerprint,
+                ),
+                self.folder,
+            )
+        self.processes.wait()
 
 
-def learning_rate(step: int, settings: OptimizerConfig) -> float:
-    """Linear warm-up, then half a cosine to zero at the last step."""
-    if step < settings.num_warmup_steps:
-        return settings.peak_learning_rate * (step + 1) / settings.num_warmup_steps
-    progress = (step - settings.num_warmup_steps) / (settings.num_steps - settings.num_warmup_steps)
-    return settings.peak_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+def deliverable(config: TrainingConfig, averaged: nn.ModuleDict, *, with_student: bool) -> Generator:
+    """The generator of a run, refined by the student if that is wanted and there is one; shares their weights."""
+    generator = averaged["generator"]
+    if not with_student or config.networks.student is None:
+        if not isinstance(generator, Generator):
+            raise TypeError("the network named generator is none")
+        return generator
+    parameters = RefinedParameters(
+        architecture=config.generator.architecture,
+        parameters=config.generator.parameters,
+        student=config.networks.student,
+    )
+    refined = RefinedGenerator(parameters)
+    refined.generator.load_state_dict(generator.state_dict())
+    refined.student.load_state_dict(averaged["student"].state_dict())
+    return refined.to(next(generator.parameters()).device)
 
 
-def _append_row(path: Path, row: dict[str, float]) -> None:
-    is_new = not path.exists()
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if is_new:
-            writer.writeheader()
-        writer.writerow({name: round(value, 5) for name, value in row.items()})
+def _first_refine(stages: tuple[StageConfig, ...]) -> int:
+    kinds = [type(stage).__name__ for stage in stages]
+    return kinds.index("RefineStageConfig") if "RefineStageConfig" in kinds else len(stages)

@@ -135,7 +135,7 @@ def export_bundle(
         metrics_command="python -m training evaluate --model NAME --data FOLDER",
         files={},
     )
-    tensors = {name: values.numpy() for name, values in checkpoint.averaged.items()}
+    tensors = {name: values.numpy() for name, values in checkpoint.averaged["generator"].items()}
     return write_bundle(folder, card, tensors, replace=replace)
 
 

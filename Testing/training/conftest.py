@@ -23,15 +23,24 @@ checkpoint_every_steps: 2
 validate_every_steps: 1000
 log_every_steps: 1
 data: {realign: [], crop_voxels: [32, 32], lesion_fraction: 0.5, source_count_weights: [0.5, 0.3, 0.2]}
-augmentation: {geometry_probability: 0.5, rotation_deg: 10.0, scale: 0.1, shift_voxels: 2.0, warp_voxels: 1.0,
-               gamma: 0.1, gain: 0.1, bias_field: 0.1, noise: 0.02, blur_probability: 0.3}
+augmentation: {mirror_probability: 0.5, geometry_probability: 0.5, rotation_deg: 10.0, scale: 0.1, shift_voxels: 2.0,
+               warp_voxels: 1.0, gamma: 0.1, gain: 0.1, bias_field: 0.1, noise: 0.02, blur_probability: 0.3}
 generator:
   architecture: unet25d
-  parameters: {num_neighbours: 3, widths: [8, 16], detail_width: 8, voxel_width: 8, blocks_per_level: 1, level_from_voxels: true}
+  parameters: {num_neighbours: 3, widths: [8, 16], detail_width: 8, voxel_width: 8, blocks_per_level: 1,
+               level_from_voxels: true}
 losses: {lesion: 2.0, level: 1.0, absolute_error: 1.0, squared_error: 1.0, structural_similarity: 0.1}
 voxel_stage: {num_steps: 2, voxels_per_scan: 200, batch_voxels: 64, learning_rate: 3.0e-3, frozen_afterwards: true}
-optimizer: {peak_learning_rate: 3.0e-3, weight_decay: 0.0, num_warmup_steps: 2, num_steps: 8, batch_size: 2,
-            gradient_clip_norm: 1.0, ema_decay: 0.9}
+networks: {label_correction: null, local_discriminator: null, global_discriminator: null, teacher: null, student: null,
+           super_resolution: null, difference_projection: null}
+stages:
+  - kind: generator
+    name: base
+    label_correction: null
+    adversarial: null
+    attack: null
+    optimizer: {peak_learning_rate: 3.0e-3, weight_decay: 0.0, num_warmup_steps: 2, num_steps: 8, batch_size: 2,
+                gradient_clip_norm: 1.0, ema_decay: 0.9}
 """
 
 

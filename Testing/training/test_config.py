@@ -18,7 +18,7 @@ def test_every_shipped_configuration_is_read_and_named_as_its_file(path):
 def change(values, key, value):
     *sections, last = key.split(".")
     for section in sections:
-        values = values[section]
+        values = values[int(section) if section.isdigit() else section]
     values[last] = value
 
 
@@ -27,15 +27,17 @@ def change(values, key, value):
     [
         ("seed", "7", r"Expected `int`, got `str` - at `\$\.seed`"),
         ("sede", 7, "sede"),
-        ("optimizer.peak_learning_rate", "2e-4", r"at `\$\.optimizer\.peak_learning_rate`"),
-        ("optimizer.peak_learning_rate", 2.0, "peak_learning_rate must be in"),
-        ("optimizer.num_warmup_steps", 8, "num_warmup_steps 8 must be below num_steps 8"),
+        ("stages.0.optimizer.peak_learning_rate", "2e-4", r"at `\$\.stages\[0\]\.optimizer\.peak_learning_rate`"),
+        ("stages.0.optimizer.peak_learning_rate", 2.0, "peak_learning_rate must be in"),
+        ("stages.0.optimizer.num_warmup_steps", 8, "num_warmup_steps 8 must be below num_steps 8"),
         ("data.crop_voxels", [32], r"at `\$\.data\.crop_voxels`"),
         ("data.crop_voxels", [8, 32], "crop_voxels must be at least 16"),
         ("data.lesion_fraction", 1.5, "lesion_fraction must be in 0..1"),
         ("augmentation.noise", -0.1, "noise must be in 0..90"),
         ("precision", "fp16", "precision must be fp32 or bf16"),
         ("log_every_steps", 0, "must be 1 or more"),
+        ("stages", [], "at least one stage"),
+        ("stages.0.kind", "adversary", "Invalid value 'adversary'"),
     ],
 )
 def test_a_wrong_value_is_refused_with_file_and_key(tiny_values, key, value, message):
@@ -45,12 +47,12 @@ def test_a_wrong_value_is_refused_with_file_and_key(tiny_values, key, value, mes
     assert str(error.value).startswith("run.yaml: ")
 
 
-@pytest.mark.parametrize("key", ["seed", "data.realign", "optimizer.ema_decay", "losses"])
+@pytest.mark.parametrize("key", ["seed", "data.realign", "stages.0.optimizer.ema_decay", "losses"])
 def test_a_missing_key_is_refused_with_its_name(tiny_values, key):
     *sections, last = key.split(".")
     section = tiny_values
     for name in sections:
-        section = section[name]
+        section = section[int(name) if name.isdigit() else name]
     del section[last]
     with pytest.raises(ConfigError, match=f"missing required field `{last}`"):
         config_from_mapping(tiny_values, where="run.yaml")

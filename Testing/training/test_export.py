@@ -17,7 +17,7 @@ from training.checkpoint import load_checkpoint
 from training.config import config_from_mapping
 from training.data.bids import read_scans
 from training.data.cache import prepare
-from training.engine import SupervisedRun
+from training.engine import Run
 from training.evaluation import RouteScore, predict_slices
 from training.export import LIMITS, TRAINING_DATA, all_routes, export_bundle, library_predict, quality_rows
 
@@ -34,7 +34,7 @@ def config():
 def checkpoint(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     scans = [tiny_scan("sub-a", 1), tiny_scan("sub-b", 2)]
-    SupervisedRun(config, scans, folder, data_fingerprint="0123456789abcdef", device="cpu").fit()
+    Run(config, scans, folder, data_fingerprint="0123456789abcdef", device="cpu").fit()
     return load_checkpoint(folder)
 
 
@@ -47,16 +47,21 @@ def bundle(checkpoint, tmp_path_factory):
 
 def averaged(checkpoint):
     generator = build_generator(checkpoint.config.generator.architecture, checkpoint.config.generator.parameters)
-    generator.load_state_dict(checkpoint.averaged)
+    generator.load_state_dict(checkpoint.averaged["generator"])
     return generator.eval()
 
 
 def test_the_bundle_holds_the_averaged_weights(bundle, checkpoint):
     shipped = load_generator(bundle).state_dict()
-    assert shipped.keys() == checkpoint.averaged.keys()
+    assert shipped.keys() == checkpoint.averaged["generator"].keys()
     # Bit for bit: what is stored is the averaged weight rounded to fp16.
-    assert all(torch.equal(values, checkpoint.averaged[name].half().float()) for name, values in shipped.items())
-    assert any(not torch.equal(values, checkpoint.generator[name].half().float()) for name, values in shipped.items())
+    assert all(
+        torch.equal(values, checkpoint.averaged["generator"][name].half().float()) for name, values in shipped.items()
+    )
+    assert any(
+        not torch.equal(values, checkpoint.networks["generator"][name].half().float())
+        for name, values in shipped.items()
+    )
 
 
 def test_the_bundle_predicts_what_the_averaged_weights_predict(bundle, checkpoint):

@@ -137,7 +137,10 @@ def rows_of(path):
 def finished(config_file, tiny_values, phantom_data, tmp_path):
     """A run of three steps after a voxel stage of one, through the command line."""
     values = {
-        "optimizer": tiny_values["optimizer"] | {"num_steps": 3, "num_warmup_steps": 1},
+        "stages": [
+            stage | {"optimizer": stage["optimizer"] | {"num_steps": 3, "num_warmup_steps": 1}}
+            for stage in tiny_values["stages"]
+        ],
         "voxel_stage": tiny_values["voxel_stage"] | {"num_steps": 1},
     }
     config = config_file(**values)
@@ -146,12 +149,14 @@ def finished(config_file, tiny_values, phantom_data, tmp_path):
 
 
 def test_a_run_ends_with_checkpoint_log_validation_and_its_configuration(finished, tmp_path):
-    assert {path.name for path in finished.iterdir()} == {"checkpoint.pt", "log.csv", "validation.csv", "config.yaml"}
+    tables = {"base.csv", "validation.csv"}
+    pictures = {"curves.png", "samples.png"}
+    assert {path.name for path in finished.iterdir()} == {"checkpoint.pt", "config.yaml"} | tables | pictures
     assert (finished / "config.yaml").read_bytes() == (tmp_path / "run.yaml").read_bytes()
     saved = load_checkpoint(finished)
     assert saved.step == 3
     assert saved.config == read_config(finished / "config.yaml")
-    assert [row["step"] for row in rows_of(finished / "log.csv")] == ["1", "2", "3"]
+    assert [row["step"] for row in rows_of(finished / "base.csv")] == ["1", "2", "3"]
     (judged,) = rows_of(finished / "validation.csv")
     assert judged["step"] == "3"
     assert 3 < float(judged["T1w>T2w brain"]) < 40

@@ -8,13 +8,13 @@ import torch
 from MRTranslateLib.contrast import Contrast
 from training.config import ConfigError
 from training.data.sampler import SliceSampler
-from training.engine import SupervisedRun
+from training.engine import Run
 from training.voxel_stage import _draw_sources, _draw_voxels, _voxel_table, train_voxel_path
 
 
 @pytest.fixture
 def run(tiny_config, tiny_scans, tmp_path):
-    return SupervisedRun(tiny_config, tiny_scans, tmp_path, data_fingerprint="none", device="cpu")
+    return Run(tiny_config, tiny_scans, tmp_path, data_fingerprint="none", device="cpu")
 
 
 def test_it_trains_the_voxel_path_and_nothing_else(run, tiny_config):
@@ -43,7 +43,7 @@ def test_it_learns_contrasts_that_are_functions_of_each_other(run, tiny_config):
 def test_the_same_seed_gives_the_same_weights(tiny_config, tiny_scans, tmp_path):
     weights = []
     for _ in range(2):
-        run = SupervisedRun(tiny_config, tiny_scans, tmp_path, data_fingerprint="none", device="cpu")
+        run = Run(tiny_config, tiny_scans, tmp_path, data_fingerprint="none", device="cpu")
         train_voxel_path(run.generator, run.sampler, tiny_config)
         weights.append(run.generator.network.voxel.last.weight.detach().clone())
     assert torch.equal(*weights)
@@ -84,9 +84,9 @@ def test_a_generator_without_the_path_is_refused(run, tiny_config):
 def test_later_steps_leave_a_frozen_voxel_path_as_it_was(tiny_config, tiny_scans, tmp_path, frozen):
     stage = msgspec.structs.replace(tiny_config.voxel_stage, frozen_afterwards=frozen)
     config = msgspec.structs.replace(tiny_config, voxel_stage=stage)
-    alone = SupervisedRun(config, tiny_scans, tmp_path / "alone", data_fingerprint="none", device="cpu")
+    alone = Run(config, tiny_scans, tmp_path / "alone", data_fingerprint="none", device="cpu")
     train_voxel_path(alone.generator, alone.sampler, config)
-    whole = SupervisedRun(config, tiny_scans, tmp_path / "whole", data_fingerprint="none", device="cpu")
+    whole = Run(config, tiny_scans, tmp_path / "whole", data_fingerprint="none", device="cpu")
     whole.fit()
     pairs = zip(alone.generator.network.voxel.parameters(), whole.generator.network.voxel.parameters(), strict=True)
     assert all(torch.equal(before, after) for before, after in pairs) == frozen

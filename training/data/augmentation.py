@@ -27,7 +27,7 @@ def augment(batch: TrainingBatch, config: AugmentationConfig, random: torch.Gene
         The batch with its geometry changed (its ``images`` are the clean truth), and the available source images
         ``(B, 5, N, H, W)`` with their appearance changed as well, zero where a contrast is not given.
     """
-    batch = _mirror(batch, random)
+    batch = _mirror(batch, config.mirror_probability, random)
     batch = _deform(batch, config, random)
     given = batch.availability.bool()
     sources = torch.zeros_like(batch.images)
@@ -35,8 +35,8 @@ def augment(batch: TrainingBatch, config: AugmentationConfig, random: torch.Gene
     return batch, sources
 
 
-def _mirror(batch: TrainingBatch, random: torch.Generator) -> TrainingBatch:
-    flip = torch.rand(len(batch.height), generator=random) < 0.5
+def _mirror(batch: TrainingBatch, probability: float, random: torch.Generator) -> TrainingBatch:
+    flip = torch.rand(len(batch.height), generator=random) < probability
 
     def mirrored(images: Tensor) -> Tensor:
         shape = (-1,) + (1,) * (images.ndim - 1)

@@ -5,6 +5,7 @@ That makes resuming exact: there is no generator state to keep.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -47,6 +48,10 @@ class TrainingBatch:
         """``(B, 5)``, 1 for each contrast that was acquired but is withheld from the generator."""
         return self.acquired - self.availability
 
+    def to(self, device: torch.device) -> TrainingBatch:
+        """The same on a device."""
+        return TrainingBatch(*(values.to(device, non_blocking=True) for values in vars(self).values()))
+
 
 class SliceSampler:
     """Draws people evenly, then slices, with an extra share of slices that cut a lesion."""
@@ -59,36 +64,53 @@ class SliceSampler:
         self._brain_slices = [np.flatnonzero(scan.brain.any(axis=(1, 2))) for scan in self.scans]
         self._lesion_slices = [np.flatnonzero(scan.lesion.any(axis=(1, 2))) for scan in self.scans]
 
-    def draw(self, step: int, batch_size: int) -> TrainingBatch:
-        """The batch of one step."""
+    def draw(
+        self, step: int, batch_size: int, *, rows: Iterable[int] | None = None, num_neighbours: int | None = None
+    ) -> TrainingBatch:
+        """The batch of one step.
+
+        Args:
+            step: Number of the step.
+            batch_size: Of the whole batch.
+            rows: Which of its slices, for one of several processes; all by default. A slice is the same whoever draws.
+            num_neighbours: Slices per contrast if another number than usual.
+        """
         rng = np.random.default_rng((self.seed, step))
         people = rng.permutation(len(self.scans))[:batch_size]
         if len(people) < batch_size:
             people = rng.integers(len(self.scans), size=batch_size)
-        rows = [self._draw_one(int(person), rng) for person in people]
-        columns = [torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)]
+        drawn = [
+            self._draw_one(int(people[row]), np.random.default_rng((self.seed, step, row)), num_neighbours)
+            for row in (range(batch_size) if rows is None else rows)
+        ]
+        columns = [torch.from_numpy(np.stack(column)) for column in zip(*drawn, strict=True)]
         return TrainingBatch(*columns)
 
-    def _draw_one(self, person: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
+    def _draw_one(
+        self, person: int, rng: np.random.Generator, num_neighbours: int | None
+    ) -> tuple[NDArray[np.float32], ...]:
         scan, brain_slices, lesion_slices = self.scans[person], self._brain_slices[person], self._lesion_slices[person]
         from_lesion = len(lesion_slices) > 0 and rng.random() < self.config.lesion_fraction
         middle = int(rng.choice(lesion_slices if from_lesion else brain_slices))
         window = self._window(scan.brain.shape, rng)
         acquired = np.zeros(NUM_CONTRASTS, np.float32)
         acquired[[contrast.channel for contrast in scan.images]] = 1
-        images = self.stack(scan, middle, window)
+        images = self.stack(scan, middle, window, num_neighbours)
         height = np.float32((middle - brain_slices[0]) / max(brain_slices[-1] - brain_slices[0], 1))
         brain = _crop(scan.brain[middle], window)[None].astype(np.float32)
         lesion = (_crop(scan.lesion[middle], window)[None] > 0).astype(np.float32)
         return images, acquired, self._draw_sources(acquired, rng), np.asarray(height), brain, lesion
 
-    def stack(self, scan: CachedScan, middle: int, window: Window | None = None) -> NDArray[np.float32]:
+    def stack(
+        self, scan: CachedScan, middle: int, window: Window | None = None, num_neighbours: int | None = None
+    ) -> NDArray[np.float32]:
         """``(5, N, H, W)``, 0..1: a slice with its neighbours, whole or cut to a window."""
+        count = self.num_neighbours if num_neighbours is None else num_neighbours
         height, width = scan.brain.shape[1:] if window is None else window[1]
-        images = np.zeros((NUM_CONTRASTS, self.num_neighbours, height, width), np.float32)
+        images = np.zeros((NUM_CONTRASTS, count, height, width), np.float32)
         for contrast, volume in scan.images.items():
-            for neighbour in range(self.num_neighbours):
-                index = middle + neighbour - self.num_neighbours // 2
+            for neighbour in range(count):
+                index = middle + neighbour - count // 2
                 if 0 <= index < len(volume):
                     plane = volume[index] if window is None else _crop(volume[index], window)
                     images[contrast.channel, neighbour] = plane / np.float32(255)

@@ -1,0 +1,224 @@
+"""The local discriminator of system B: does the neighbourhood of each voxel look real, given the sources?
+
+It is trained against the generator and kept at inference, where ``(1 - M)^2`` is the attention map. METHODS 2.3, a
+reconstruction: the layers are those of a sibling paper's code by the same first author, not of the paper itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any, Literal
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import ModelError
+from MRTranslateLib.networks.unet import NUM_GROUPS, TYPICAL_LEVEL, TYPICAL_SPREAD
+
+LOGIT_STRIDE_VOXELS = 8
+"""Distance between neighbouring logits."""
+SIZE_MULTIPLE = 16
+"""Four strided convolutions; inputs of other sizes are padded with background and the padding's logits dropped."""
+MIN_SIZE_VOXELS = 32
+"""Instance normalisation needs two values behind the fourth convolution."""
+LEAKY_SLOPE = 0.2
+DIFFICULTY_EXPONENT = 2.0
+"""Of the attention ``(1 - M)^beta``; stated by the sibling code."""
+
+
+class DiscriminatorParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Size of a discriminator of system B, local or global; stored in the model card.
+
+    Attributes:
+        widths: Channels at 1/2, 1/4, 1/8 and 1/16 of the resolution, multiples of 8; METHODS: 64, 128, 256, 512.
+        normalization: After the second and later convolutions. ``"none"`` keeps each logit strictly local; the others
+            let the whole slice's statistics in. Never batch normalisation: the synthetic batch would be told by its
+            statistics, and one slice's judgement would depend on its neighbours in the batch.
+        spectral_norm: Divide each weight by its largest singular value, which keeps the discriminator from saturating.
+        sees_sources: Judge the candidate given the sources. Without, misalignment between sources and target cannot
+            be learned as a mark of the real (METHODS 9.3), but a plausible wrong lesion passes.
+    """
+
+    widths: tuple[int, int, int, int]
+    normalization: Literal["group", "instance", "none"]
+    spectral_norm: bool
+    sees_sources: bool
+
+    def __post_init__(self) -> None:
+        if any(width < NUM_GROUPS or width % NUM_GROUPS for width in self.widths):
+            raise ValueError(f"widths must be multiples of {NUM_GROUPS}, got {self.widths}")
+
+
+class LocalDiscriminator(nn.Module):
+    """Fully convolutional; one logit for every 8 x 8 voxels, each from 78 x 78 voxels, and a dense confidence.
+
+    Four spectrally normalised convolutions of stride 2, one transposed, and a 3 x 3 head.
+    """
+
+    def __init__(self, settings: DiscriminatorParameters) -> None:
+        super().__init__()
+        self.settings = settings
+        third, last = settings.widths[2:]
+        self.condition = CandidateInSources(sees_sources=settings.sees_sources)
+        self.trunk = strided_trunk(self.condition.out_channels, settings.widths, settings)
+        self.head = nn.Sequential(
+            bounded(nn.ConvTranspose2d(last, third, 4, stride=2, padding=1), settings),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            bounded(nn.Conv2d(third, 1, 3, padding=1), settings),
+        )
+
+    def forward(self, sources: Tensor, availability: Tensor, target_code: Tensor, candidate: Tensor) -> Tensor:
+        """Judge a candidate slice.
+
+        Args:
+            sources: ``(B, 5, H, W)``, the middle slice of each contrast, 0..1 (1 is the 99.5th percentile of the
+                brain), background exactly 0; any size. Missing contrasts may hold anything, NaN included.
+            availability: ``(B, 5)``, 1 where the contrast was acquired.
+            target_code: ``(B, 5)``, one-hot, which contrast the candidate shows.
+            candidate: ``(B, 1, H, W)``, a real or a synthetic target, 0..1. Outside the tissue of the sources it is
+                not looked at, where a synthetic slice would betray itself by not being exactly 0.
+
+        Returns:
+            Logits ``(B, 1, ceil(H / 8), ceil(W / 8))``, positive where the neighbourhood looks real.
+
+        Raises:
+            ValueError: If the shapes do not belong together.
+        """
+        height, width = candidate.shape[-2:]
+        judged = self.condition(sources, availability, target_code, candidate)
+        logits: Tensor = self.head(self.trunk(pad_to_multiple(judged, SIZE_MULTIPLE, MIN_SIZE_VOXELS)))
+        return logits[..., : -(-height // LOGIT_STRIDE_VOXELS), : -(-width // LOGIT_STRIDE_VOXELS)]
+
+    def confidence(self, sources: Tensor, availability: Tensor, target_code: Tensor, candidate: Tensor) -> Tensor:
+        """M, the estimated probability ``(B, 1, H, W)`` that a voxel's surroundings are real; as :meth:`forward`."""
+        height, width = candidate.shape[-2:]
+        return dense_confidence(self(sources, availability, target_code, candidate), height, width)
+
+
+class CandidateInSources(nn.Module):
+    """What a discriminator sees: the candidate, which contrast it is to be and, if asked for, the sources.
+
+    Everything is centred as in the generator and 0 outside the sources' tissue.
+    """
+
+    level: Tensor
+    spread: Tensor
+
+    def __init__(self, *, sees_sources: bool) -> None:
+        super().__init__()
+        self.sees_sources = sees_sources
+        self.out_channels = 1 + len(Contrast) * (3 if sees_sources else 1)
+        self.register_buffer("level", torch.tensor(TYPICAL_LEVEL), persistent=False)
+        self.register_buffer("spread", torch.tensor(TYPICAL_SPREAD), persistent=False)
+
+    def forward(self, sources: Tensor, availability: Tensor, target_code: Tensor, candidate: Tensor) -> Tensor:
+        """``(B, out_channels, H, W)``; arguments as :meth:`LocalDiscriminator.forward`."""
+        self._check(sources, availability, target_code, candidate)
+        available = availability[:, :, None, None].to(candidate.dtype)
+        sources = torch.where(available > 0, sources, 0.0)
+        given = (sources > 0).to(candidate.dtype)
+        tissue = given.amax(dim=1, keepdim=True)
+        code = target_code.to(candidate.dtype)
+        level, spread = ((code * values).sum(dim=1)[:, None, None, None] for values in (self.level, self.spread))
+        planes = [(candidate - level) / spread * tissue, code[:, :, None, None] * tissue]
+        if self.sees_sources:
+            levels, spreads = (values.view(1, -1, 1, 1) for values in (self.level, self.spread))
+            planes += [(sources - levels) / spreads * given, available * tissue]
+        return torch.cat(planes, dim=1)
+
+    @staticmethod
+    def _check(sources: Tensor, availability: Tensor, target_code: Tensor, candidate: Tensor) -> None:
+        batch, num_contrasts = candidate.shape[0], len(Contrast)
+        expected = (batch, num_contrasts, *candidate.shape[-2:])
+        if candidate.ndim != 4 or candidate.shape[1] != 1 or sources.shape != expected:
+            raise ValueError(
+                f"sources must be (B, {num_contrasts}, H, W) and candidate (B, 1, H, W) of the same slices, "
+                f"got {tuple(sources.shape)} and {tuple(candidate.shape)}"
+            )
+        if not availability.shape == target_code.shape == (batch, num_contrasts):
+            raise ValueError(
+                f"availability and target_code must be ({batch}, {num_contrasts}), "
+                f"got {tuple(availability.shape)} and {tuple(target_code.shape)}"
+            )
+
+
+def dense_confidence(logits: Tensor, height: int, width: int) -> Tensor:
+    """``sigmoid`` of bilinearly enlarged logits, ``(B, 1, height, width)`` float32 in 0..1; METHODS 2.3.
+
+    It estimates a probability only if the logits were trained by binary cross-entropy.
+
+    Args:
+        logits: ``(B, 1, ceil(height / 8), ceil(width / 8))``.
+        height: Of the judged slice, in voxels.
+        width: Of the judged slice, in voxels.
+    """
+    enlarged = functional.interpolate(
+        logits.float(), scale_factor=LOGIT_STRIDE_VOXELS, mode="bilinear", align_corners=False
+    )
+    return enlarged[..., :height, :width].sigmoid()
+
+
+def difficulty(confidence: Tensor, exponent: float = DIFFICULTY_EXPONENT) -> Tensor:
+    """``(1 - M)^beta`` without gradient, 0..1: near 1 where the local discriminator is sure that it is not real.
+
+    The gradient is stopped because a generator could otherwise lower its loss by raising M alone (METHODS 9.6).
+    """
+    return (1 - confidence.detach()) ** exponent
+
+
+def bake_spectral_norm(discriminator: LocalDiscriminator) -> LocalDiscriminator:
+    """An equal discriminator with plain weights, for export: nothing is left to estimate at inference."""
+    plain = LocalDiscriminator(msgspec.structs.replace(discriminator.settings, spectral_norm=False)).eval()
+    was_training = discriminator.training
+    discriminator.eval()  # reading a weight in training mode would move its estimate
+    # Read, not removed from a deep copy: torch keeps the parametrization in a class that both copies share.
+    weights = {name: attrgetter(name)(discriminator) for name in plain.state_dict()}
+    discriminator.train(was_training)
+    plain.load_state_dict(weights)
+    return plain
+
+
+def build_local_discriminator(parameters: Mapping[str, Any]) -> LocalDiscriminator:
+    """A local discriminator with untrained weights from the fields of :class:`DiscriminatorParameters`.
+
+    Raises:
+        ModelError: If the parameters do not fit.
+    """
+    try:
+        return LocalDiscriminator(msgspec.convert(dict(parameters), DiscriminatorParameters))
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ModelError(f"parameters of the local discriminator do not fit: {error}") from None
+
+
+def strided_trunk(in_channels: int, widths: tuple[int, ...], settings: DiscriminatorParameters) -> nn.Sequential:
+    """Convolutions 4 x 4 of stride 2 to the given widths, normalised from the second on, each with leaky ReLU."""
+    layers: list[nn.Module] = []
+    for index, (before, after) in enumerate(pairwise((in_channels, *widths))):
+        layers.append(bounded(nn.Conv2d(before, after, 4, stride=2, padding=1), settings))
+        if index > 0 and settings.normalization == "group":
+            layers.append(nn.GroupNorm(NUM_GROUPS, after))
+        elif index > 0 and settings.normalization == "instance":
+            layers.append(nn.InstanceNorm2d(after, affine=True))
+        layers.append(nn.LeakyReLU(LEAKY_SLOPE))
+    return nn.Sequential(*layers)
+
+
+def bounded(layer: nn.Module, settings: DiscriminatorParameters) -> nn.Module:
+    """The layer with its weight's largest singular value held at 1, if so asked.
+
+    References:
+        T. Miyato et al. Spectral Normalization for Generative Adversarial Networks. ICLR 2018. arXiv:1802.05957.
+    """
+    return spectral_norm(layer) if settings.spectral_norm else layer
+
+
+def pad_to_multiple(images: Tensor, multiple: int, minimum: int) -> Tensor:
+    """``(B, C, H, W)`` with zeros added below and on the right to multiples of a size, at least ``minimum``."""
+    height, width = (max(minimum, -(-size // multiple) * multiple) for size in images.shape[-2:])
+    return functional.pad(images, (0, width - images.shape[-1], 0, height - images.shape[-2]))

@@ -1,0 +1,292 @@
+"""System C's super-resolution branch and its unification with synthesis."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import ModelError
+from MRTranslateLib.networks.generator import SourceSlices, build_generator, one_hot
+from MRTranslateLib.networks.guide import EncodedGuide, PyramidGuide
+from MRTranslateLib.networks.super_resolution import (
+    LowResolutionTarget,
+    build_super_resolver,
+    translate_or_super_resolve,
+)
+
+PAPER = {
+    "num_neighbours": 1,
+    "pyramid_widths": [384, 384, 384, 192, 96, 48],
+    "dense_blocks": 2,
+    "growth": 32,
+    "blocks_per_scale": 2,
+    "modulation_width": 128,
+    "deformable_stride": 1,
+}
+SMALL = {
+    "ratios": [1, 2, 4, 8],
+    "num_neighbours": 3,
+    "widths": [8, 8, 4, 4],
+    "heads": [2, 2, 1, 1],
+    "pyramid_widths": [],
+    "dense_blocks": 1,
+    "growth": 4,
+    "blocks_per_scale": 1,
+    "modulation_width": 4,
+    "deformable_stride": 2,
+}
+LAPTOP = SMALL | {"widths": [64, 48, 32, 16], "heads": [4, 4, 2, 1], "growth": 16, "modulation_width": 16}
+UNET = {"num_neighbours": 3, "widths": [8, 16], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
+RESTORMER = {"num_neighbours": 3, "width": 4, "heads": [1, 2, 2, 4], "blocks_per_level": 1}
+HEIGHT, WIDTH = 16, 24
+
+
+def untrained(changes=None):
+    torch.manual_seed(0)
+    return build_super_resolver(SMALL | (changes or {})).eval()
+
+
+def awake(changes=None):
+    """A branch whose zero-initialised layers hold chance, so that everything it sees reaches its output."""
+    resolver = untrained(changes)
+    with torch.no_grad():
+        for values in resolver.parameters():
+            if not values.any():
+                values.normal_(std=0.2)
+    return resolver
+
+
+def slices(batch_size=2):
+    images = torch.rand(batch_size, 5, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
+    availability = torch.tensor([[1.0, 0, 1, 0, 0]]).expand(batch_size, -1)
+    return SourceSlices(images * availability[:, :, None, None, None], availability, torch.full((batch_size,), 0.5))
+
+
+def low(ratio, batch_size=2, num_neighbours=3):
+    random = torch.Generator().manual_seed(2)
+    images = torch.rand(batch_size, num_neighbours, HEIGHT // ratio, WIDTH // ratio, generator=random)
+    return LowResolutionTarget(images, torch.tensor([[1.0, ratio, ratio]]).expand(batch_size, -1))
+
+
+def inputs(batch_size=2):
+    random = torch.Generator().manual_seed(3)
+    return (torch.rand(batch_size, count, HEIGHT, WIDTH, generator=random) for count in (1, 5))
+
+
+def generator(architecture="unet25d", parameters=None):
+    torch.manual_seed(0)
+    return build_generator(architecture, parameters or UNET).eval()
+
+
+@pytest.mark.parametrize(("ratio", "scales", "millions"), [(2, 2, 6.9), (4, 3, 22.5), (8, 4, 80.0)])
+def test_the_paper_s_sizes_are_met(ratio, scales, millions):
+    widths, heads = [384, 192, 96, 48][-scales:], [8, 4, 2, 1][-scales:]
+    with torch.device("meta"):
+        resolver = build_super_resolver(PAPER | {"ratios": [ratio], "widths": widths, "heads": heads})
+    count = sum(values.numel() for values in resolver.parameters())
+    assert count / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+def test_the_laptop_s_size_is_at_most_3_million_parameters():
+    assert sum(values.numel() for values in untrained(LAPTOP).parameters()) <= 3e6
+
+
+@pytest.mark.parametrize(("architecture", "parameters"), [("unet25d", UNET), ("restormer", RESTORMER)])
+def test_an_infinite_ratio_is_the_synthesis_to_the_bit(architecture, parameters):
+    synthesis, code = generator(architecture, parameters), one_hot(Contrast.FLAIR, 2)
+    alone = synthesis.sample(slices(), code)
+    assert torch.equal(translate_or_super_resolve(synthesis, awake(), slices(), code), alone)
+    assert torch.equal(translate_or_super_resolve(synthesis, None, slices(), code), alone)
+
+
+def test_an_infinite_ratio_returns_the_very_tensor_the_generator_made(monkeypatch):
+    synthesis, made = generator(), torch.rand(2, 5, HEIGHT, WIDTH)
+    monkeypatch.setattr(synthesis, "sample", lambda slices, code: made)
+    assert translate_or_super_resolve(synthesis, awake(), slices(), one_hot(Contrast.FLAIR, 2)) is made
+
+
+@pytest.mark.parametrize("ratio", [1, 2, 4, 8])
+def test_an_untrained_branch_is_the_interpolated_low_resolution_target(ratio):
+    given = low(ratio)
+    expected = functional.interpolate(given.images[:, 1:2], size=(HEIGHT, WIDTH), mode="bicubic")
+    result = untrained()(given, *inputs()).prediction
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("ratio", "strides"), [(1, (8, 4, 2, 1)), (2, (2, 1)), (4, (4, 2, 1)), (8, (8, 4, 2, 1))])
+def test_there_is_a_distinction_map_for_every_scale_from_the_ratio_s_on(ratio, strides):
+    maps = awake()(low(ratio), *inputs()).distinction
+    assert [tuple(each.shape) for each in maps] == [(2, 1, HEIGHT // stride, WIDTH // stride) for stride in strides]
+    assert all(each.abs().max() <= 1 + 1e-5 for each in maps)
+
+
+@pytest.mark.parametrize("changed", ["neighbours", "voxel size", "synthetic", "sources"])
+@pytest.mark.parametrize("ratio", [1, 4])
+def test_everything_that_is_given_is_seen(changed, ratio):
+    resolver, given, (synthetic, sources) = awake(), low(ratio), inputs()
+    before = resolver(given, synthetic, sources).prediction
+    if changed == "neighbours":
+        images = given.images.clone()
+        images[:, 2] += 1
+        given = LowResolutionTarget(images, given.voxel_size)
+    elif changed == "voxel size":
+        given = LowResolutionTarget(given.images, given.voxel_size + torch.tensor([4.0, 0, 0]))
+    elif changed == "synthetic":
+        synthetic = synthetic + torch.rand(synthetic.shape)
+    else:
+        sources = sources + torch.rand(sources.shape)
+    assert not torch.allclose(resolver(given, synthetic, sources).prediction, before, atol=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [1, 2, 4, 8])
+def test_every_weight_of_the_way_learns(ratio):
+    resolver = awake({"ratios": [ratio], "widths": SMALL["widths"] if ratio in (1, 8) else [8, 8, 4, 4]})
+    resolved = resolver(low(ratio), *inputs())
+    (resolved.prediction.square().sum() + sum(each.sum() for each in resolved.distinction)).backward()
+    first = {1: 0, 8: 0, 4: 1, 2: 2}[ratio]
+    passed = tuple(f"{kind}.{level}." for level in range(first) for kind in ("scales", "up"))
+    learned = {name for name, values in resolver.named_parameters() if values.grad is not None and values.grad.any()}
+    assert {name for name, _ in resolver.named_parameters() if not name.startswith(passed)} - learned == set()
+
+
+def test_only_the_wanted_contrast_is_super_resolved():
+    synthesis, code = generator(), one_hot(Contrast.FLAIR, 2)
+    alone, both = (
+        synthesis.sample(slices(), code),
+        translate_or_super_resolve(synthesis, awake(), slices(), code, low(2)),
+    )
+    others = [contrast.channel for contrast in Contrast if contrast is not Contrast.FLAIR]
+    assert torch.equal(both[:, others], alone[:, others])
+    assert not torch.allclose(both[:, Contrast.FLAIR.channel], alone[:, Contrast.FLAIR.channel])
+    assert not both.requires_grad
+
+
+def test_the_branch_sees_the_synthetic_image_of_the_wanted_contrast_and_the_middle_sources():
+    synthesis, resolver, given = generator(), awake(), slices()
+    code = torch.stack([one_hot(Contrast.FLAIR, 1)[0], one_hot(Contrast.T1W_GD, 1)[0]])
+    images = synthesis.sample(given, code)
+    synthetic = torch.stack([images[0, Contrast.FLAIR.channel], images[1, Contrast.T1W_GD.channel]])[:, None]
+    expected = resolver(low(4), synthetic, given.images[:, :, 1]).prediction[:, 0]
+    result = translate_or_super_resolve(synthesis, resolver, given, code, low(4))
+    torch.testing.assert_close(result[0, Contrast.FLAIR.channel], expected[0])
+    torch.testing.assert_close(result[1, Contrast.T1W_GD.channel], expected[1])
+
+
+def test_what_lies_in_an_unavailable_channel_changes_nothing():
+    synthesis, resolver, clean, code = generator(), awake(), slices(), one_hot(Contrast.FLAIR, 2)
+    dirty = SourceSlices(clean.images.clone(), clean.availability, clean.height)
+    dirty.images[:, [1, 3, 4]] = 1e3
+    one, other = (translate_or_super_resolve(synthesis, resolver, each, code, low(2)) for each in (clean, dirty))
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_a_restormer_s_own_pyramid_guides_and_the_images_do_not():
+    synthesis = generator("restormer", RESTORMER)
+    resolver = awake({"pyramid_widths": synthesis.network.pyramid_widths})
+    _, pyramid = synthesis.predict_with_pyramid(slices())
+    synthetic, sources = inputs()
+    one = resolver(low(8), synthetic, sources, pyramid).prediction
+    torch.testing.assert_close(one, resolver(low(8), 1 - synthetic, 1 - sources, pyramid).prediction, rtol=0, atol=0)
+    result = translate_or_super_resolve(synthesis, resolver, slices(), one_hot(Contrast.FLAIR, 2), low(8))
+    torch.testing.assert_close(result[:, Contrast.FLAIR.channel], one[:, 0].detach())
+
+
+def test_a_pyramid_of_the_wanted_widths_is_taken_as_it_is():
+    pyramid = [torch.rand(1, width, size, size) for width, size in ((9, 2), (8, 4), (4, 8))]
+    guides = PyramidGuide((9, 8, 4), (8, 4))(torch.empty(0), torch.empty(0), pyramid)
+    assert guides[0] is pyramid[1]
+    assert guides[1] is pyramid[2]
+
+
+def test_an_encoded_guide_has_the_wanted_widths_and_sizes():
+    guides = EncodedGuide((12, 8, 4))(*inputs())
+    assert [tuple(each.shape) for each in guides] == [(2, 12, 4, 6), (2, 8, 8, 12), (2, 4, 16, 24)]
+
+
+def test_a_slice_does_not_depend_on_its_batch():
+    resolver, given, (synthetic, sources) = awake(), low(2, batch_size=3), inputs(batch_size=3)
+    alone = LowResolutionTarget(given.images[1:2], given.voxel_size[1:2])
+    together = resolver(given, synthetic, sources).prediction[1:2]
+    torch.testing.assert_close(resolver(alone, synthetic[1:2], sources[1:2]).prediction, together, rtol=0, atol=1e-5)
+
+
+def test_a_generator_without_a_pyramid_cannot_guide_a_branch_that_needs_one():
+    resolver = untrained({"pyramid_widths": [8, 8, 4, 4]})
+    with pytest.raises(ModelError, match="feature pyramid"):
+        translate_or_super_resolve(generator(), resolver, slices(), one_hot(Contrast.FLAIR, 2), low(2))
+
+
+@pytest.mark.parametrize("code", [torch.zeros(2, 5), torch.ones(2, 5)])
+def test_a_low_resolution_target_is_of_one_contrast(code):
+    with pytest.raises(ValueError, match="exactly one"):
+        translate_or_super_resolve(generator(), untrained(), slices(), code, low(2))
+
+
+def test_a_low_resolution_target_needs_a_branch():
+    with pytest.raises(ValueError, match="needs a resolver"):
+        translate_or_super_resolve(generator(), None, slices(), one_hot(Contrast.FLAIR, 2), low(2))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 3, 8, 6), "does not cover"),
+        ((2, 1, 8, 12), "3 slices"),
+        ((2, 3, 5, 8), "ratios"),
+        ((2, 3, 1, 1), "ratios"),
+    ],
+)
+def test_a_low_resolution_target_that_does_not_fit_is_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
+        untrained()(LowResolutionTarget(torch.rand(shape), torch.ones(2, 3)), *inputs())
+
+
+def test_a_full_grid_that_the_scales_do_not_divide_is_refused():
+    with pytest.raises(ValueError, match="multiples of 8"):
+        untrained()(
+            LowResolutionTarget(torch.rand(1, 3, 6, 6), torch.ones(1, 3)),
+            torch.rand(1, 1, 12, 12),
+            torch.rand(1, 5, 12, 12),
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ratios": [3]}, "ratios"),
+        ({"ratios": [16]}, "ratios"),
+        ({"ratios": []}, "ratios"),
+        ({"num_neighbours": 2}, "odd"),
+        ({"widths": [8, 8, 4, 3]}, "even"),
+        ({"heads": [2, 2, 1]}, "heads"),
+        ({"heads": [3, 2, 1, 1]}, "heads"),
+        ({"pyramid_widths": [8, 4]}, "cannot guide 4"),
+        ({"growth": 0}, "growth"),
+        ({"modulation_width": 3}, "modulation_width"),
+        ({"strides": [1]}, "strides"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(change, message):
+    with pytest.raises(ModelError, match=message):
+        untrained(change)
+
+
+@pytest.mark.parametrize("ratio", [1, 4])
+def test_a_few_steps_bring_the_error_below_that_of_interpolation(ratio):
+    # The guide shows where the edges are, in another contrast; the low-resolution target how bright the regions are.
+    torch.manual_seed(0)
+    resolver = untrained()
+    shapes = (functional.avg_pool2d(torch.rand(2, 1, 32, 32), 7, 1, 3) > 0.5).float()
+    truth, synthetic = 0.3 + 0.4 * shapes, 0.5 * shapes
+    coarse = functional.avg_pool2d(truth, 4).expand(-1, 3, -1, -1)
+    images = coarse if ratio == 4 else functional.interpolate(coarse, scale_factor=4.0, mode="bilinear")
+    given = LowResolutionTarget(images, torch.tensor([[1.0, 4, 4]] * 2))
+    optimizer = torch.optim.Adam(resolver.parameters(), lr=5e-3)
+    errors = []
+    for _ in range(30):
+        error = (resolver(given, synthetic, shapes.expand(-1, 5, -1, -1)).prediction - truth).abs().mean()
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+        errors.append(error.item())
+    assert errors[-1] < 0.75 * errors[0]

@@ -1,0 +1,215 @@
+"""Low-resolution acquisitions against closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from training.data.degradation import (
+    RAMP,
+    acquire_thick_slices,
+    interpolation_matrix,
+    k_space_downsample,
+    k_space_matrix,
+    k_space_resample,
+    limit_in_plane,
+    slice_profile_matrix,
+    thick_slice_centres,
+    through_plane_matrix,
+)
+
+RATIOS = [2, 4, 8]
+
+
+def wave(cycles, size=64, samples=None):
+    """1 + cosine of ``cycles`` per field of view, at voxel centres of a grid of ``samples`` (default ``size``)."""
+    count = samples or size
+    position = (torch.arange(count, dtype=torch.float64) + 0.5) / count  # of the field of view
+    return 1 + torch.cos(2 * math.pi * cycles * position + 0.3)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_a_constant_stays(ratio):
+    result = k_space_downsample(torch.full((2, 3, 32, 64), 0.7), ratio)
+    torch.testing.assert_close(result, torch.full((2, 3, 32 // ratio, 64 // ratio), 0.7))
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_a_wave_below_the_cut_off_is_sampled_exactly_at_the_coarse_voxels(ratio):
+    cycles, coarse = 64 // ratio // 2 - 1, 64 // ratio
+    image = wave(cycles)[:, None] * wave(1)[None]
+    expected = wave(cycles, samples=coarse)[:, None] * wave(1, samples=coarse)[None]
+    torch.testing.assert_close(k_space_downsample(image, ratio), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("above", [0, 1, 3])
+def test_a_wave_at_the_cut_off_or_above_vanishes(ratio, above):
+    image = wave(64 // ratio // 2 + above)[:, None].expand(64, 64)
+    expected = torch.ones(64 // ratio, 64 // ratio, dtype=torch.float64)
+    torch.testing.assert_close(k_space_downsample(image, ratio), expected, rtol=0, atol=1e-12)
+
+
+def test_it_is_the_magnitude_of_the_cropped_spectrum_moved_to_the_same_edges():
+    image = torch.rand(32, 32, dtype=torch.float64)
+    spectrum, kept = np.fft.fft2(image.numpy(), norm="forward"), np.zeros((8, 8), complex)
+    for row in range(-3, 4):
+        for column in range(-3, 4):
+            # a coarse voxel's centre lies 1.5 fine voxels from the first fine voxel's centre
+            kept[row, column] = spectrum[row, column] * np.exp(2j * np.pi * (row + column) * 1.5 / 32)
+    expected = np.abs(np.fft.ifft2(kept, norm="forward"))
+    np.testing.assert_allclose(k_space_downsample(image, 4).numpy(), expected, atol=1e-12)
+
+
+def test_energy_is_that_of_the_kept_frequencies():
+    # Parseval, on an image bright enough that its magnitude is the image itself
+    image = 3 + torch.rand(32, 32, dtype=torch.float64)
+    spectrum = np.fft.fft2(image.numpy(), norm="forward")
+    kept = [abs(spectrum[row, column]) ** 2 for row in range(-7, 8) for column in range(-7, 8)]
+    assert float(k_space_downsample(image, 2).square().mean()) == pytest.approx(sum(kept), rel=1e-12)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_the_mean_and_the_scale_of_each_slice_are_kept(ratio):
+    images = torch.stack([3 + torch.rand(32, 32), 0.1 * (3 + torch.rand(32, 32))])
+    result = k_space_downsample(images, ratio)
+    torch.testing.assert_close(result.mean(dim=(1, 2)), images.mean(dim=(1, 2)))
+    torch.testing.assert_close(k_space_downsample(5 * images, ratio), 5 * result)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_a_mirrored_image_gives_the_mirrored_result(ratio):
+    # it does not if the grids share their first voxel instead of their edges
+    image = torch.rand(32, 64, dtype=torch.float64)
+    expected = k_space_downsample(image, ratio).flip(0, 1)
+    torch.testing.assert_close(k_space_downsample(image.flip(0, 1), ratio), expected, rtol=0, atol=1e-12)
+
+
+def test_magnitudes_are_never_negative():
+    edge = torch.zeros(32, 32)
+    edge[:, 16:] = 1
+    assert k_space_downsample(edge, 2).min() >= 0
+
+
+def test_as_many_samples_as_voxels_are_the_image_itself():
+    image = torch.rand(16, 31)
+    torch.testing.assert_close(k_space_resample(image, (16, 31)), image, rtol=0, atol=0)
+
+
+def test_any_number_of_samples_keeps_a_slow_wave():
+    expected = wave(3, samples=23)[:, None].expand(23, 16)
+    torch.testing.assert_close(
+        k_space_resample(wave(3)[:, None].expand(64, 16), (23, 16)), expected, rtol=0, atol=1e-12
+    )
+
+
+def test_a_gradient_flows_through():
+    image = torch.rand(1, 16, 16, requires_grad=True)
+    k_space_downsample(image, 2).sum().backward()
+    torch.testing.assert_close(image.grad, torch.full((1, 16, 16), 0.25), rtol=0, atol=1e-5)
+
+
+def test_half_precision_stays_half_precision():
+    assert k_space_downsample(torch.rand(16, 16).bfloat16(), 2).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(("shape", "ratio"), [((30, 32), 4), ((32, 32), 0), ((32, 30), 4)])
+def test_a_ratio_that_does_not_divide_is_refused(shape, ratio):
+    with pytest.raises(ValueError, match="ratio must divide"):
+        k_space_downsample(torch.rand(shape), ratio)
+
+
+@pytest.mark.parametrize("samples", [0, 9])
+def test_more_samples_than_voxels_are_refused(samples):
+    with pytest.raises(ValueError, match=r"num_samples must be in 1\.\.8"):
+        k_space_matrix(8, samples)
+
+
+def test_an_axis_of_full_resolution_is_left_alone():
+    image = torch.rand(32, 32, dtype=torch.float64)
+    rows = limit_in_plane(image, (4.0, 1.0))
+    assert rows.shape == (32, 32)
+    torch.testing.assert_close(rows.mean(dim=0), k_space_resample(image, (8, 32)).mean(dim=0), rtol=0, atol=0.1)
+    torch.testing.assert_close(limit_in_plane(image, (1.0, 1.0)), image, rtol=0, atol=0)
+
+
+def test_a_slope_survives_going_to_larger_voxels_and_back():
+    # linear interpolation is exact on it, away from the ends, if the coarse voxels lie where they should
+    matrix = interpolation_matrix(thick_slice_centres(32, 4.0), 32)
+    slope = torch.arange(32, dtype=torch.float64)
+    torch.testing.assert_close((matrix @ thick_slice_centres(32, 4.0))[2:-2], slope[2:-2], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("thickness", "gap"), [(1.0, 0.0), (5.0, 0.0), (4.0, 1.5)])
+def test_a_constant_volume_stays_through_thick_slices(thickness, gap):
+    thick = acquire_thick_slices(
+        torch.full((20, 4, 4), 0.3), slice_spacing_mm=1.0, thickness_mm=thickness, gap_mm=gap, shift_mm=0.4
+    )
+    assert len(thick.images) == int(20 / (thickness + gap))
+    torch.testing.assert_close(thick.images, torch.full_like(thick.images, 0.3))
+
+
+def test_an_impulse_shows_the_slice_profile():
+    # Thin slices of 0.01 mm: shares per mm are the trapezoid of unit area whose half maximum is 4 mm wide.
+    centre = torch.tensor([999.5], dtype=torch.float64)
+    shares = slice_profile_matrix(centre, 2000, 400.0)[0] / 0.01
+    distance = (torch.arange(2000) - 999.5).abs() * 0.01
+    ramp = RAMP * 4.0
+    expected = ((4.0 / 2 + ramp / 2 - distance) / ramp).clamp(0, 1) / 4.0
+    torch.testing.assert_close(shares, expected.to(torch.float64), rtol=0, atol=2e-4)
+
+
+def test_a_slope_through_plane_is_read_at_the_middle_of_each_thick_slice():
+    volume = torch.arange(40, dtype=torch.float64)[:, None, None].expand(40, 2, 2)
+    thick = acquire_thick_slices(volume, slice_spacing_mm=1.0, thickness_mm=3.5, gap_mm=1.5, shift_mm=0.25)
+    torch.testing.assert_close(thick.images[:, 0, 0], thick.centres, rtol=0, atol=1e-9)
+
+
+def test_millimetres_are_divided_by_the_slice_spacing():
+    volume = torch.rand(24, 3, 3)
+    one = acquire_thick_slices(volume, slice_spacing_mm=1.0, thickness_mm=3.0, gap_mm=1.0)
+    other = acquire_thick_slices(volume, slice_spacing_mm=0.5, thickness_mm=1.5, gap_mm=0.5)
+    torch.testing.assert_close(one.images, other.images)
+
+
+def test_tissue_in_a_wide_gap_is_not_seen():
+    volume = torch.zeros(20, 1, 1)
+    volume[4:6] = 1  # thick slices around 2 and 7, thickness 2, gap 3 (and so on)
+    thick = acquire_thick_slices(volume, slice_spacing_mm=1.0, thickness_mm=2.0, gap_mm=3.0, shift_mm=0.0)
+    assert thick.centres.tolist() == [2.0, 7.0, 12.0, 17.0]
+    assert thick.images.abs().max() < 1e-12
+
+
+def test_thicker_slices_lose_more():
+    volume = torch.rand(60, 4, 4, dtype=torch.float64)
+    energies = [
+        float((through_plane_matrix(60, slice_spacing_mm=1.0, thickness_mm=mm, gap_mm=0.0) @ volume.flatten(1)).var())
+        for mm in (1.0, 2.0, 5.0)
+    ]
+    assert energies[0] > 2 * energies[1] > 4 * energies[2]
+
+
+def test_the_matrix_is_acquisition_and_interpolation_in_one():
+    volume, scan = torch.rand(24, 3, 3, dtype=torch.float64), {"thickness_mm": 3.0, "gap_mm": 0.5, "shift_mm": 0.3}
+    thick = acquire_thick_slices(volume, slice_spacing_mm=1.0, **scan)
+    back = np.stack(
+        [np.interp(range(24), thick.centres, thick.images[:, row, column]) for row in range(3) for column in range(3)]
+    )
+    result = through_plane_matrix(24, slice_spacing_mm=1.0, **scan) @ volume.flatten(1)
+    np.testing.assert_allclose(result.T.numpy(), back, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [(0.0, 3.0, 0.0), (1.0, 0.0, 0.0), (1.0, 3.0, -0.1)],
+)
+def test_impossible_lengths_are_refused(lengths):
+    spacing, thickness, gap = lengths
+    with pytest.raises(ValueError, match="positive lengths"):
+        acquire_thick_slices(torch.rand(9, 2, 2), slice_spacing_mm=spacing, thickness_mm=thickness, gap_mm=gap)
+
+
+def test_a_slice_outside_the_stack_is_refused():
+    with pytest.raises(ValueError, match="outside 9 slices"):
+        slice_profile_matrix(torch.tensor([30.0]), 9, 3.0)

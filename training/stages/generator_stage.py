@@ -1,0 +1,126 @@
+"""Stages 1 to 3 of METHODS 4.2: the generator; label correction (C), discriminators (B) and attacker (A) are switches.
+
+Order within a step: attack without gradients, prediction, label correction, discriminators, then all that reaches the
+generator. One target for all: the corrected one, taken as given except by the correction's own loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.batch import Pairs, StepBatch, truth_of
+from training.config import GeneratorStageConfig
+from training.data.misalignment import draw_misalignment
+from training.losses.consistency import consistency
+from training.losses.label_correction import image_terms, known_flow_terms
+from training.losses.supervised import supervised_terms
+from training.stages.adversary import Adversary
+from training.stages.attack import Attack
+from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
+
+
+class GeneratorStage(Stage):
+    """Trains the generator and what helps it."""
+
+    def __init__(self, settings: GeneratorStageConfig, context: StageContext) -> None:
+        self.settings, self.context = settings, context
+        self.trained = ("generator",)
+        self.plain_generator = context.generator
+        self.generator = context.processes.wrap(self.plain_generator)
+        trainable = [parameter for parameter in self.plain_generator.parameters() if parameter.requires_grad]
+        self.optimizers = {"generator": make_optimizer(trainable, settings.optimizer)}
+        correction = settings.label_correction
+        if correction is not None:
+            self.label_correction = context.processes.wrap(context.networks["label_correction"])
+            if correction.learning_rate_share > 0:
+                self.optimizers["label_correction"] = make_optimizer(
+                    context.networks["label_correction"].parameters(),
+                    settings.optimizer,
+                    correction.learning_rate_share,
+                )
+        self.adversary: Adversary | None = None
+        if settings.adversarial is not None:
+            self.adversary = Adversary(settings.adversarial, settings.optimizer, context)
+        self.attack = None if settings.attack is None else Attack(settings.attack, context)
+
+    def step(self, batch: StepBatch, step: int, random: torch.Generator) -> dict[str, float]:
+        """See :meth:`training.stages.stage.Stage.step`."""
+        for optimizer in self.optimizers.values():
+            set_learning_rate(optimizer, step, self.settings.optimizer)
+        attacked = None if self.attack is None else self.attack.attacked(batch, step, random)
+        slices = batch.slices if attacked is None else attacked
+        with self.context.autocast():
+            predicted = self.generator(slices, batch.target_code, truth_of(batch, random))
+        pairs = batch.pairs()
+        synthetic = pairs.pick(predicted.float())
+        target, losses = self._corrected(pairs, synthetic, step, random)
+        measured: dict[str, float] = {}
+        attention = None
+        if self.adversary is not None:
+            measured |= self.adversary.update(pairs, synthetic.detach(), target, step)
+            attention = self.adversary.attention(pairs, synthetic.detach(), target, step)
+            losses |= self.adversary.generator_terms(pairs, synthetic, target)
+        weights = self.context.config.losses
+        losses |= supervised_terms(synthetic, target, pairs.brain, pairs.lesion, weights, attention)
+        losses |= self.plain_generator.own_losses()
+        if attacked is not None and self.attack is not None and self.settings.attack is not None:
+            clean = pairs.pick(self.plain_generator.fast_pred(batch.slices, batch.target_code))
+            losses["consistency"] = self.settings.attack.consistency * consistency(synthetic, clean, pairs.brain)
+            measured |= self.attack.measured()
+        optimizers = self.optimizers.values()
+        loss = minimize(losses, optimizers, self.settings.optimizer.gradient_clip_norm)
+        return {"loss": loss, **values_of(losses), **measured}
+
+    def _corrected(
+        self, pairs: Pairs, synthetic: Tensor, step: int, random: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The target that everything else compares with, and the correction's own losses."""
+        settings = self.settings.label_correction
+        if settings is None:
+            return pairs.truth, {}
+        losses: dict[str, Tensor] = {}
+        corrected = self.label_correction(pairs.truth, *pairs.condition)
+        target = pairs.truth if step < settings.start_step else corrected.image.detach()
+        if settings.learning_rate_share > 0:
+            motion = draw_misalignment(
+                len(pairs.rows),
+                (pairs.truth.shape[-2], pairs.truth.shape[-1]),
+                affine_level=settings.known_motion_affine_level,
+                elastic_voxels=settings.known_motion_elastic_voxels,
+                random=random,
+                device=pairs.truth.device,
+            )
+            found = self.label_correction(motion.move(pairs.truth), *pairs.condition)
+            for name, term in known_flow_terms(found, motion.correction, pairs.brain).items():
+                losses[f"known_motion_{name}"] = term
+            if step >= settings.start_step:
+                for name, term in image_terms(corrected, synthetic, pairs.brain).items():
+                    losses[f"label_correction_{name}"] = term
+        return target, losses
+
+    def observe(self, clean_psnr_db: float) -> None:
+        """See :meth:`training.stages.stage.Stage.observe`."""
+        if self.attack is not None:
+            self.attack.observe(clean_psnr_db)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :meth:`training.stages.stage.Stage.state_dict`."""
+        state: dict[str, Any] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        if self.adversary is not None:
+            state["adversary"] = self.adversary.state_dict()
+        if self.attack is not None:
+            state["attack"] = self.attack.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state[name])
+        if self.adversary is not None:
+            self.adversary.load_state_dict(state["adversary"])
+        if self.attack is not None:
+            self.attack.load_state_dict(state["attack"])

@@ -1,0 +1,122 @@
+"""Stage 4 of METHODS 4.2: system A's teacher and student behind the generator (METHODS 1.4, 1.5, 9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from MRTranslateLib.networks.refiner import Refinement
+from training.batch import Pairs, StepBatch, truth_of
+from training.config import RefineStageConfig
+from training.losses.distillation import METHODS_WEIGHTS, WITHOUT_TEACHER, DistillationLoss, scale_gradient
+from training.losses.registration import registration_loss
+from training.networks.teacher import drop_targets
+from training.stages.attack import Attack
+from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
+
+
+class RefineStage(Stage):
+    """Trains the teacher on the target, the student on teacher and target, and the generator a little, if at all."""
+
+    def __init__(self, settings: RefineStageConfig, context: StageContext) -> None:
+        self.settings, self.context = settings, context
+        self.plain_generator = context.generator
+        moves_generator = settings.generator_learning_rate_share > 0
+        self.trained = ("generator", "student") if moves_generator else ("student",)
+        self.generator = context.processes.wrap(self.plain_generator) if moves_generator else self.plain_generator
+        self.student = context.processes.wrap(context.networks["student"])
+        self.teacher = None if settings.teacher == "none" else context.processes.wrap(context.networks["teacher"])
+        self.distillation = self._distillation()
+        mine = [*context.networks["student"].parameters(), *self.distillation.parameters()]
+        self.optimizers = {"student": make_optimizer(mine, settings.optimizer)}
+        if self.teacher is not None:
+            self.optimizers["teacher"] = make_optimizer(context.networks["teacher"].parameters(), settings.optimizer)
+        if moves_generator:
+            trainable = [parameter for parameter in self.plain_generator.parameters() if parameter.requires_grad]
+            share = settings.generator_learning_rate_share
+            self.optimizers["generator"] = make_optimizer(trainable, settings.optimizer, share)
+        self.attack = None if settings.attack is None else Attack(settings.attack, context)
+
+    def _distillation(self) -> DistillationLoss:
+        networks = self.context.config.networks
+        if networks.student is None:
+            raise ValueError("a refine stage needs a student")
+        body = networks.student.registration
+        teacher = body if networks.teacher is None else networks.teacher.registration
+        weights = WITHOUT_TEACHER if self.settings.teacher == "none" else METHODS_WEIGHTS
+        loss = DistillationLoss(
+            body.feature_widths, teacher.feature_widths, max_flow_voxels=body.max_flow_voxels, weights=weights
+        )
+        return loss.to(self.context.device)
+
+    def step(self, batch: StepBatch, step: int, random: torch.Generator) -> dict[str, float]:
+        """See :meth:`training.stages.stage.Stage.step`."""
+        for optimizer in self.optimizers.values():
+            set_learning_rate(optimizer, step, self.settings.optimizer)
+        attacked = None if self.attack is None else self.attack.attacked(batch, step, random)
+        slices = batch.slices if attacked is None else attacked
+        pairs = batch.pairs()
+        learns_alone = self.teacher is not None and step < self.settings.teacher_steps
+        reaches_generator = "generator" in self.optimizers and not learns_alone
+        with torch.set_grad_enabled(reaches_generator), self.context.autocast():
+            predicted = self.generator(slices, batch.target_code, truth_of(batch, random))
+        synthetic = pairs.pick(predicted.float())
+        losses: dict[str, Tensor] = {}
+        teacher = self._taught(batch, pairs, synthetic.detach(), losses, random)
+        if not learns_alone:
+            share = self.settings.generator_gradient if reaches_generator else 0.0
+            student = self.student(scale_gradient(synthetic, share), *pairs.condition)
+            reference = student if teacher is None else teacher
+            for name, term in self.distillation(student, reference, pairs.truth, pairs.brain).items():
+                losses[f"student_{name}"] = term
+        optimizers = [optimizer for name, optimizer in self.optimizers.items() if name == "teacher" or not learns_alone]
+        loss = minimize(losses, optimizers, self.settings.optimizer.gradient_clip_norm)
+        measured = {"generator_error": _error(synthetic, pairs)}
+        if not learns_alone:
+            measured["student_error"] = _error(student.image, pairs)
+            measured["student_flow_voxels"] = float(student.flow.detach().abs().mean())
+        return {"loss": loss, **values_of(losses), **measured}
+
+    def _taught(
+        self, batch: StepBatch, pairs: Pairs, synthetic: Tensor, losses: dict[str, Tensor], random: torch.Generator
+    ) -> Refinement | None:
+        """The teacher's output, with its losses added; the target of another person in the shuffled control."""
+        if self.teacher is None:
+            return None
+        target = pairs.truth
+        if self.settings.teacher == "shuffled":
+            target = batch.truth[(pairs.rows + 1) % len(batch.truth), pairs.channels][:, None]
+        taught: Refinement = self.teacher(synthetic, drop_targets(target, random), *pairs.condition)
+        for name, term in registration_loss(taught, target, pairs.brain).items():
+            losses[f"teacher_{name}"] = term
+        return taught
+
+    def observe(self, clean_psnr_db: float) -> None:
+        """See :meth:`training.stages.stage.Stage.observe`."""
+        if self.attack is not None:
+            self.attack.observe(clean_psnr_db)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :meth:`training.stages.stage.Stage.state_dict`."""
+        state: dict[str, Any] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        state["distillation"] = self.distillation.state_dict()
+        if self.attack is not None:
+            state["attack"] = self.attack.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state[name])
+        self.distillation.load_state_dict(state["distillation"])
+        if self.attack is not None:
+            self.attack.load_state_dict(state["attack"])
+
+
+@torch.no_grad()
+def _error(image: Tensor, pairs: Pairs) -> float:
+    """Mean absolute error in the brain, 0..1 units."""
+    return float(((image - pairs.truth).abs() * pairs.brain).sum() / pairs.brain.sum().clamp(min=1))

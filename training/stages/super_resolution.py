@@ -1,0 +1,145 @@
+"""Stage 5 of METHODS 4.2: system C's super-resolution branch and its difference-projection discriminator.
+
+The generator (and student) in front of it stay as they are. Each step draws one degradation for all slices: an in-plane
+ratio by cropping k-space, or thick slices, which is what clinics acquire (ours).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolved, translate_or_super_resolve
+from training.batch import Pairs, StepBatch
+from training.config import SuperResolutionStageConfig
+from training.data.degradation import along_axis, k_space_downsample, through_plane_matrix
+from training.losses import relativistic_average
+from training.losses.adversarial import sum_over_scales
+from training.losses.distinction import DISTINCTION_WEIGHT, distinction_loss, infinite_ratio_difference
+from training.losses.feature_matching import feature_matching
+from training.losses.supervised import supervised_terms
+from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
+
+FINEST_SPACING_MM = 1.0
+"""Of the slices in the cache."""
+
+
+def stack_reach(thickness_mm: float) -> int:
+    """Neighbours on each side that thick slices, interpolated at the middle one, depend on."""
+    return math.ceil(2 * thickness_mm / FINEST_SPACING_MM) + 1
+
+
+class SuperResolutionStage(Stage):
+    """Trains the branch on what a low-resolution scan of the target would have shown."""
+
+    def __init__(self, settings: SuperResolutionStageConfig, context: StageContext) -> None:
+        self.settings, self.context = settings, context
+        self.trained = ("super_resolution",)
+        self.plain_branch = context.networks["super_resolution"]
+        self.branch = context.processes.wrap(self.plain_branch)
+        self.optimizer = make_optimizer(self.plain_branch.parameters(), settings.optimizer)
+        self.judge: nn.Module = nn.Identity()
+        self.has_judge = False
+        if settings.adversarial > 0 or settings.feature_matching > 0:
+            self.plain_judge = context.networks["difference_projection"]
+            self.judge, self.has_judge = context.processes.wrap(self.plain_judge), True
+            self.judge_optimizer = make_optimizer(self.plain_judge.parameters(), settings.optimizer)
+        self.num_neighbours = max((2 * stack_reach(size) + 1 for size in settings.slice_thickness_mm), default=1)
+
+    def step(self, batch: StepBatch, step: int, random: torch.Generator) -> dict[str, float]:
+        """See :meth:`training.stages.stage.Stage.step`."""
+        pairs = batch.pairs()
+        low_resolution = self._acquire(batch, pairs, random)
+        synthetic = self._synthesis(batch, pairs)
+        set_learning_rate(self.optimizer, step, self.settings.optimizer)
+        with self.context.autocast():
+            resolved: SuperResolved = self.branch(low_resolution, synthetic, pairs.sources)
+        predicted = resolved.prediction.float() * pairs.brain
+        truth = pairs.truth * pairs.brain
+        difference = infinite_ratio_difference(truth, synthetic * pairs.brain)
+        losses = supervised_terms(predicted, truth, pairs.brain, pairs.lesion, self.context.config.losses)
+        losses["distinction"] = (
+            self.settings.distinction / DISTINCTION_WEIGHT * distinction_loss(resolved.distinction, difference)
+        )
+        measured: dict[str, float] = {}
+        if self.has_judge:
+            measured = self._judge_step(truth, predicted.detach(), difference, step)
+            losses |= self._convincing(truth, predicted, difference)
+        loss = minimize(losses, [self.optimizer], self.settings.optimizer.gradient_clip_norm)
+        return {"loss": loss, **values_of(losses), **measured}
+
+    def _acquire(self, batch: StepBatch, pairs: Pairs, random: torch.Generator) -> LowResolutionTarget:
+        """What a low-resolution scan shows of each wanted contrast; ratio or thickness drawn for the whole batch."""
+        settings = self.settings
+        choices = len(settings.ratios) + len(settings.slice_thickness_mm)
+        chosen = int(torch.randint(choices, (1,), generator=random))
+        if chosen < len(settings.ratios):
+            ratio = settings.ratios[chosen]
+            images, size = k_space_downsample(pairs.truth, ratio).clamp(0, 1), (1.0, float(ratio), float(ratio))
+        else:
+            thickness = settings.slice_thickness_mm[chosen - len(settings.ratios)]
+            shift = (float(torch.rand(1, generator=random)) - 0.5) * thickness
+            stacks = batch.stacks[pairs.rows, pairs.channels]  # (P, N, H, W)
+            matrix = through_plane_matrix(
+                stacks.shape[1],
+                slice_spacing_mm=FINEST_SPACING_MM,
+                thickness_mm=thickness,
+                gap_mm=0.0,
+                shift_mm=shift,
+            )
+            middle, wanted = stacks.shape[1] // 2, self._neighbours()
+            rows = matrix[middle - wanted // 2 : middle + wanted // 2 + 1]
+            images, size = along_axis(stacks, rows, 1), (thickness / FINEST_SPACING_MM, 1.0, 1.0)
+        voxel_size = torch.tensor(size, device=images.device).expand(len(images), 3)
+        if images.shape[1] < self._neighbours():
+            images = images.expand(-1, self._neighbours(), -1, -1)
+        return LowResolutionTarget(images, voxel_size)
+
+    def _neighbours(self) -> int:
+        sizes = self.context.config.networks.super_resolution
+        return 1 if sizes is None else sizes.num_neighbours
+
+    @torch.no_grad()
+    def _synthesis(self, batch: StepBatch, pairs: Pairs) -> Tensor:
+        """The generator's image, refined where a student has been trained before."""
+        generator, networks = self.context.generator, self.context.networks
+        synthetic = pairs.pick(translate_or_super_resolve(generator, None, batch.slices, batch.target_code)).float()
+        if "student" in networks:
+            refined: Tensor = networks["student"](synthetic, *pairs.condition).image
+            return refined
+        return synthetic
+
+    def _judge_step(self, truth: Tensor, predicted: Tensor, difference: Tensor, step: int) -> dict[str, float]:
+        set_learning_rate(self.judge_optimizer, step, self.settings.optimizer)
+        real, synthetic = (self.judge(image, difference) for image in (truth, predicted))
+        loss = sum_over_scales(relativistic_average.discriminator_loss, real.logits, synthetic.logits, None)
+        clip = self.settings.optimizer.gradient_clip_norm
+        return {"difference_projection": minimize({"loss": loss}, [self.judge_optimizer], clip)}
+
+    def _convincing(self, truth: Tensor, predicted: Tensor, difference: Tensor) -> dict[str, Tensor]:
+        """What the branch minimises to pass for real; the discriminator gets no step from it."""
+        with torch.no_grad():
+            real = self.plain_judge(truth, difference)
+        synthetic = self.plain_judge(predicted, difference)
+        fooled = sum_over_scales(relativistic_average.generator_loss, real.logits, synthetic.logits, None)
+        return {
+            "adversarial": self.settings.adversarial * fooled,
+            "feature_matching": self.settings.feature_matching * feature_matching(synthetic.features, real.features),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :meth:`training.stages.stage.Stage.state_dict`."""
+        state = {"super_resolution": self.optimizer.state_dict()}
+        if self.has_judge:
+            state["difference_projection"] = self.judge_optimizer.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self.optimizer.load_state_dict(state["super_resolution"])
+        if self.has_judge:
+            self.judge_optimizer.load_state_dict(state["difference_projection"])
