@@ -1,4 +1,4 @@
-"""``python -m training``: fit, resume, baseline, evaluate, export."""
+"""``python -m training``: list, check, fit, resume, baseline, evaluate, export."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description="Train MRTranslate's components.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="every component, its system, when it is trained, whether it ships")
+    listing.set_defaults(run=_list)
+    check = commands.add_parser("check", help="read a configuration and say what it would train")
+    check.add_argument("config", type=Path)
+    check.set_defaults(run=_check)
     fit = commands.add_parser("fit", help="start a run from a configuration")
     fit.add_argument("config", type=Path)
     fit.add_argument("--run", type=Path, required=True, dest="folder", help="folder of the new run")
@@ -68,6 +73,23 @@ def _parser() -> argparse.ArgumentParser:
     for command in (fit, resume):
         command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     return parser
+
+
+def _list(options: argparse.Namespace) -> None:
+    from training.components import component_table
+
+    print(component_table())
+
+
+def _check(options: argparse.Namespace) -> None:
+    from training.components import describe
+    from training.config import ConfigError, read_config
+
+    config = read_config(options.config)
+    try:
+        print(describe(config))
+    except ModelError as error:
+        raise ConfigError(f"{options.config}: generator: {error}") from None
 
 
 def _fit(options: argparse.Namespace) -> None:

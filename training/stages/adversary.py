@@ -1,7 +1,7 @@
 """System B's part of a generator stage: discriminators stepped before the generator, and the attention they give.
 
-METHODS 2.3 (a reconstruction). The discriminators see the sources without attack, and the target as it is used elsewhere
-in the step (corrected where label correction is on).
+METHODS 2.3 (a reconstruction). The discriminators see the sources without attack, and the target as used elsewhere in
+the step (corrected where label correction is on).
 """
 
 from __future__ import annotations

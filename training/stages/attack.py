@@ -105,7 +105,7 @@ class Attack:
             return self.context.generator.fast_pred(slices, batch.target_code).float()
 
     def observe(self, clean_psnr_db: float) -> None:
-        """Tell how good clean translation is on validation data; the first value is what later ones are held against."""
+        """Tell how good clean translation is on validation data; later values are held against the first."""
         if math.isinf(self.curriculum.clean_psnr_db):
             self.curriculum.clean_psnr_db = clean_psnr_db
         self.curriculum.observe(clean_psnr_db)

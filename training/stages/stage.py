@@ -81,6 +81,7 @@ class Stage(ABC):
 
     def observe(self, clean_psnr_db: float) -> None:
         """Be told how good the run's result is on validation data; stages that hold back an attack listen."""
+        del clean_psnr_db
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
