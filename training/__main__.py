@@ -1,4 +1,4 @@
-"""``python -m training``: list, check, fit, resume, baseline, evaluate, export."""
+"""``python -m training``: list, check, smoke, fit, resume, baseline, evaluate, export."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="read a configuration and say what it would train")
     check.add_argument("config", type=Path)
     check.set_defaults(run=_check)
+    smoke = commands.add_parser("smoke", help="try every component on phantoms: its loss falls, its export loads")
+    smoke.add_argument("components", nargs="*", metavar="COMPONENT", help="default: all")
+    smoke.add_argument("--short", action="store_true", help="a quarter of the steps")
+    smoke.add_argument("--threads", type=int, default=1, help="CPU threads")
+    smoke.set_defaults(run=_smoke)
     fit = commands.add_parser("fit", help="start a run from a configuration")
     fit.add_argument("config", type=Path)
     fit.add_argument("--run", type=Path, required=True, dest="folder", help="folder of the new run")
@@ -90,6 +95,23 @@ def _check(options: argparse.Namespace) -> None:
         print(describe(config))
     except ModelError as error:
         raise ConfigError(f"{options.config}: generator: {error}") from None
+
+
+def _smoke(options: argparse.Namespace) -> None:
+    import tempfile
+
+    import torch
+
+    from training.smoke import SmokeResult, run_smoke
+
+    torch.set_num_threads(options.threads)
+
+    def report(result: SmokeResult) -> None:
+        print(f"{result.name}: {result.first:.4f} -> {result.last:.4f} in {result.seconds:.0f} s", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="mrtranslate-smoke-") as folder:
+        share = 0.25 if options.short else 1.0
+        run_smoke(Path(folder), names=tuple(options.components), share_of_steps=share, report=report)
 
 
 def _fit(options: argparse.Namespace) -> None:

@@ -16,7 +16,9 @@ from MRTranslateLib.cli.models import add_models_parser
 from MRTranslateLib.cli.report import say_error
 from MRTranslateLib.cli.rerun import add_rerun_parser
 from MRTranslateLib.cli.translate import add_translate_parser
+from MRTranslateLib.cli.worker import add_worker_parser
 from MRTranslateLib.errors import CancelledError, MRTranslateError
+from MRTranslateLib.failures import explain
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused input, 4 model missing, damaged or unfit, 130 cancelled. "
@@ -44,17 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (KeyboardInterrupt, CancelledError):
         return _fail(options, CancelledError("cancelled; nothing was written"))
-    except MRTranslateError as error:
-        return _fail(options, error)
-    except MemoryError:
-        return _fail(options, MRTranslateError("memory ran out; close other programs or give smaller volumes"))
     except Exception as error:
-        if options.debug:
+        explained = explain(error)
+        if options.debug and explained is not error:
             raise
-        text = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return _fail(
-            options, MRTranslateError(f"{text}; this is a defect, please report it with the output of --debug")
-        )
+        return _fail(options, explained)
     finally:
         signal.signal(signal.SIGTERM, former)
     return code
@@ -68,7 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add: Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None]
-    for add in (add_translate_parser, add_evaluate_parser, add_models_parser, add_demo_parser, add_rerun_parser):
+    for add in (
+        add_translate_parser,
+        add_evaluate_parser,
+        add_models_parser,
+        add_demo_parser,
+        add_rerun_parser,
+        add_worker_parser,
+    ):
         add(commands)
     return parser
 

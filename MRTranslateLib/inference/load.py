@@ -5,16 +5,23 @@ from __future__ import annotations
 import torch
 
 from MRTranslateLib.errors import ModelError
+from MRTranslateLib.inference.kept import kept_or_loaded
 from MRTranslateLib.models.bundle import Bundle, load_tensors
 from MRTranslateLib.networks.generator import Generator, build_generator
 
 
 def load_generator(bundle: Bundle) -> Generator:
-    """The generator of a bundle on the CPU, fp32, in evaluation mode.
+    """The generator of a bundle, fp32, in evaluation mode: on the CPU, or as its last run left it where it was kept.
 
     Raises:
         ModelError: If the weights do not fit the architecture that the card names.
     """
+    architecture = bundle.card.architecture
+    key = f"generator {bundle.weights_sha256} {architecture.name} {sorted(architecture.parameters.items())}"
+    return kept_or_loaded(key, lambda: _load(bundle))
+
+
+def _load(bundle: Bundle) -> Generator:
     card = bundle.card
     generator = build_generator(card.architecture.name, card.architecture.parameters)
     tensors = {name: torch.from_numpy(values) for name, values in load_tensors(bundle).items()}

@@ -5,6 +5,11 @@ network learns the velocity ``x1 - x0`` from ``x_t``, t and the sources (Liu, Go
 2023). From any point one step of the remaining length gives ``x1_hat = x_t + (1 - t) v`` (METHODS 1.8, stated for the
 family; how it is conditioned here is a proposal). Network and schedule are MONAI's.
 
+The network does not give the velocity itself but what is missing to the best linear guess of it from the point, for
+images and noise of unit variance: ``v = (2t - 1) / s^2 x_t + F / s`` with ``s^2 = t^2 + (1 - t)^2``, and it sees
+``x_t / s`` (the preconditioning of Karras et al., NeurIPS 2022, worked out for the straight path; our proposal). At
+pure noise that makes F the image, so a prediction in one step need not first copy the noise in order to remove it.
+
 Each wanted contrast is a flow of its own, so that asking for a second one does not change the first. The noise of a
 translation is always the same: the same sources give the same bits, an attack can change the sources alone, and
 neighbouring slices start from one pattern and do not flicker on its account.
@@ -160,9 +165,12 @@ class FlowMatchingGenerator(Generator):
 
     def _velocity(self, point: Tensor, time: Tensor, flows: _Flows) -> Tensor:
         """``(P, 1, H, W)``, typical spreads per unit of time."""
-        inputs = functional.pixel_unshuffle(torch.cat([point, flows.condition], dim=1), 2)
-        velocity: Tensor = self.network(inputs, time)
-        return functional.pixel_shuffle(velocity, 2).float() * flows.tissue
+        way = (1 - time / NUM_TIMES)[:, None, None, None]  # t: 0 at the noise, 1 at the image
+        variance = way.square() + (1 - way).square()
+        inputs = functional.pixel_unshuffle(torch.cat([point * variance.rsqrt(), flows.condition], dim=1), 2)
+        missing = functional.pixel_shuffle(self.network(inputs, time), 2).float()
+        velocity: Tensor = (2 * way - 1) / variance * point + variance.rsqrt() * missing
+        return velocity * flows.tissue
 
     def _fixed_noise(self, flows: _Flows) -> Tensor:
         """One pattern for every slice, drawn on the CPU so that every device has the same."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ class RefinedGenerator(Generator):
         self.student = Refiner(parameters.student)
         self.num_neighbours = self.generator.num_neighbours
         # The student's poolings need no multiple, but a smallest size, which a multiple of it ensures.
-        self.size_multiple = max(self.generator.size_multiple, parameters.student.registration.min_size)
+        self.size_multiple = math.lcm(self.generator.size_multiple, parameters.student.registration.min_size)
 
     def train_pred(self, slices: SourceSlices, target_code: Tensor, truth: Truth | None = None) -> Tensor:
         """See :meth:`Generator.train_pred`."""

@@ -5,8 +5,10 @@ Layers: METHODS 3.2 (stated by system C's official code). Its sizes there, 6.9 /
 
 What differs (proposals): one model may serve several ratios (a shared trunk, entered at the stride of the ratio); a
 target that was re-gridded to the full grid (ratio 1, any spacing, thick slices) enters at every stride; the voxel size
-of the acquisition is an input; the branch adds to the interpolated low-resolution target and starts at adding nothing;
-neighbouring slices are seen. An infinite ratio has no branch at all: it is the generator's own translation.
+of the acquisition is an input; neighbouring slices are seen. The result is ``yhat + up(y_LR - down(yhat)) + branch``,
+and the branch starts at nothing: it begins with the synthetic image yhat, made to agree with what was acquired.
+
+An infinite ratio has no branch at all: it is the generator's own translation.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from MRTranslateLib.networks.deformable_convolution import DeformableConv2d
 from MRTranslateLib.networks.dense_block import ResidualDenseBlock
 from MRTranslateLib.networks.generator import Generator, SourceSlices
 from MRTranslateLib.networks.guide import EncodedGuide, Guide, PyramidGuide
+from MRTranslateLib.networks.k_space import k_space_resample
 from MRTranslateLib.networks.modulation import IncrementalModulation, distinction_map
 from MRTranslateLib.networks.restormer import RestormerBlock
 
@@ -101,10 +104,14 @@ class LowResolutionTarget:
             voxel covers r x r voxels of the full grid: both have the same edges.
         voxel_size: ``(B, 3)``, size of an acquired voxel along slice, row and column axis in voxels of the full grid,
             at least 1: (1, 4, 4) for ratio 4, (5, 1, 1) for slices of 5 mm on a grid of 1 mm.
+        synthetic: ``(B, 1, H / r, W / r)``, the middle slice of what the same acquisition would have shown of the
+            synthetic volume (``slice_profile.thick_slice_matrix`` through plane). None makes the branch compute it in
+            plane alone, which is all there is to it unless slices are thick.
     """
 
     images: Tensor
     voxel_size: Tensor
+    synthetic: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +204,9 @@ class SuperResolver(nn.Module):
             ValueError: If the low-resolution target does not fit the full grid or is at no ratio of the model.
         """
         ratio = self._ratio(low_resolution.images, synthetic)
+        synthetic = synthetic * (sources > 0).any(
+            dim=1, keepdim=True
+        )  # a generator may leave anything outside the brain
         guides = self.guide(synthetic, sources, pyramid)
         inputs = _with_voxel_size(low_resolution)
         first = 0 if ratio == 1 else self.size.strides.index(ratio)
@@ -209,7 +219,9 @@ class SuperResolver(nn.Module):
                 features = features + self._detail(inputs, level) if ratio == 1 else features
             features, distinction = self.scales[level](features, guides[level])
             maps.append(distinction)
-        return SuperResolved(_interpolated(low_resolution.images, ratio) + self.head(features), maps)
+        with torch.autocast(synthetic.device.type, enabled=False):  # half precision would add steps of 0.4 %
+            combined = _combined(low_resolution, synthetic.float())
+        return SuperResolved(combined + self.head(features), maps)
 
     def _detail(self, inputs: Tensor, level: int) -> Tensor:
         stride = self.size.strides[level]
@@ -307,12 +319,28 @@ def _with_voxel_size(low_resolution: LowResolutionTarget) -> Tensor:
     return torch.cat([images, size[:, :, None, None].expand(-1, -1, *images.shape[-2:])], dim=1)
 
 
-def _interpolated(images: Tensor, ratio: int) -> Tensor:
-    """The middle slice on the full grid, ``(B, 1, H, W)``."""
-    middle = images[:, images.shape[1] // 2, None]
-    if ratio == 1:
-        return middle
-    return functional.interpolate(middle, scale_factor=float(ratio), mode="bicubic", align_corners=False)
+def _combined(low_resolution: LowResolutionTarget, synthetic: Tensor) -> Tensor:
+    """The synthetic image plus what the acquisition shows it to lack, ``(B, 1, H, W)``."""
+    images, seen = low_resolution.images, low_resolution.synthetic
+    if seen is None:
+        size, voxel_sizes = (images.shape[-2], images.shape[-1]), low_resolution.voxel_size.tolist()
+        seen = torch.cat([_as_acquired(*each, size) for each in zip(synthetic[:, None], voxel_sizes, strict=True)])
+    difference = images[:, images.shape[1] // 2, None].float() - seen
+    if difference.shape != synthetic.shape:
+        difference = functional.interpolate(difference, size=synthetic.shape[-2:], mode="bicubic", align_corners=False)
+    return synthetic + difference
+
+
+def _as_acquired(image: Tensor, voxel_size: list[float], size: tuple[int, int]) -> Tensor:
+    """An image ``(1, 1, H, W)`` as a scan with voxels of that size in plane shows it, on a grid of ``size``.
+
+    Re-gridded targets were interpolated linearly, and so is this.
+    """
+    rows, columns = (
+        max(1, round(count / max(voxels, 1.0))) for count, voxels in zip(image.shape[-2:], voxel_size[1:], strict=True)
+    )
+    seen = k_space_resample(image, (rows, columns))
+    return seen if seen.shape[-2:] == size else functional.interpolate(seen, size=size, mode="bilinear")
 
 
 def _dense(channels: int, parameters: SuperResolutionParameters) -> nn.Module:

@@ -94,7 +94,7 @@ def test_the_shipped_size_has_two_to_six_million_parameters():
 @pytest.mark.parametrize(
     ("architecture", "parameters", "message"),
     [
-        ("resnet9", SIZE, "unknown architecture 'resnet9'"),
+        ("unet9d", SIZE, "unknown architecture 'unet9d'"),
         ("unet25d", SIZE | {"widths": [7]}, "multiples of 8"),
         ("unet25d", SIZE | {"num_neighbours": 2}, "odd"),
         ("unet25d", SIZE | {"num_neighbours": "3"}, "num_neighbours"),

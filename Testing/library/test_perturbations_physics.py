@@ -15,7 +15,7 @@ from MRTranslateLib.robustness.perturbations.blur import Blur
 from MRTranslateLib.robustness.perturbations.chance import Chance
 from MRTranslateLib.robustness.perturbations.dropped_source import DroppedSource, still_available
 from MRTranslateLib.robustness.perturbations.gamma import Gamma
-from MRTranslateLib.robustness.perturbations.ghosting import with_ghosts
+from MRTranslateLib.robustness.perturbations.ghosting import Ghosting, with_ghosts
 from MRTranslateLib.robustness.perturbations.gibbs import with_round_cutoff
 from MRTranslateLib.robustness.perturbations.misalignment import ElasticMisalignment, Misalignment
 from MRTranslateLib.robustness.perturbations.motion import moved_during_scan
@@ -110,6 +110,11 @@ def test_two_ghosts_are_the_nyquist_ghost_half_a_field_of_view_away():
     assert ghost[0, 0, 1, 3] == pytest.approx(0.8)
     assert ghost[0, 0, 1, 11] == pytest.approx(0.2)
     assert float(ghost.sum()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_ghosting_never_weakens_the_centre_of_k_space():
+    even = flat(0.5, (64, 1, 4, 24))  # nothing but the centre
+    torch.testing.assert_close(Ghosting(4, 0.8).apply(whole(even), chance()), even)
 
 
 def test_a_spike_changes_one_sample_of_k_space_by_its_share_of_the_largest():

@@ -107,12 +107,13 @@ def test_attention_equals_its_formula():
     np.testing.assert_allclose(attention(features).detach().numpy().reshape(4, 6), expected, atol=1e-12)
 
 
-def test_the_gate_of_nothing_lets_nothing_through():
+def test_a_closed_gate_lets_nothing_through():
     layer = GatedFeedForward(4)
-    hidden = layer.local.weight.shape[0] // 2
+    hidden = layer.reduce.weight.shape[1]
     with torch.no_grad():
-        layer.local.weight[:hidden] = 0  # the half under the GELU
-    assert not layer(torch.rand(1, 4, 6, 6)).any()
+        layer.expand.weight[:hidden] = -50  # GELU of -200 is 0
+        layer.local.weight.fill_(0.5)
+    assert not layer(torch.ones(1, 4, 6, 6)).any()
 
 
 def test_a_block_whose_last_layers_are_zero_changes_nothing():

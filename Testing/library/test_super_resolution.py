@@ -6,8 +6,10 @@ from torch.nn import functional
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
+from MRTranslateLib.networks.deformable_convolution import DeformableConv2d
 from MRTranslateLib.networks.generator import SourceSlices, build_generator, one_hot
 from MRTranslateLib.networks.guide import EncodedGuide, PyramidGuide
+from MRTranslateLib.networks.k_space import k_space_resample
 from MRTranslateLib.networks.super_resolution import (
     LowResolutionTarget,
     build_super_resolver,
@@ -106,11 +108,58 @@ def test_an_infinite_ratio_returns_the_very_tensor_the_generator_made(monkeypatc
 
 
 @pytest.mark.parametrize("ratio", [1, 2, 4, 8])
-def test_an_untrained_branch_is_the_interpolated_low_resolution_target(ratio):
-    given = low(ratio)
+def test_an_untrained_branch_without_a_synthetic_image_is_the_interpolated_low_resolution_target(ratio):
+    given, (synthetic, sources) = low(ratio), inputs()
     expected = functional.interpolate(given.images[:, 1:2], size=(HEIGHT, WIDTH), mode="bicubic")
-    result = untrained()(given, *inputs()).prediction
+    result = untrained()(given, 0 * synthetic, sources).prediction
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("voxel_size", "regridded"),
+    [((1, 2, 2), False), ((1, 8, 8), False), ((1, 4, 4), True), ((1, 4, 1), True), ((1, 3.2, 1.5), True)],
+)
+def test_an_untrained_branch_leaves_a_synthetic_image_alone_that_agrees_with_what_was_acquired(voxel_size, regridded):
+    truth, sources = inputs()
+    seen = k_space_resample(truth, (round(HEIGHT / voxel_size[1]), round(WIDTH / voxel_size[2])))
+    if regridded:
+        seen = functional.interpolate(seen, size=(HEIGHT, WIDTH), mode="bilinear")
+    given = LowResolutionTarget(seen.expand(-1, 3, -1, -1), torch.tensor([voxel_size] * 2))
+    torch.testing.assert_close(untrained()(given, truth, sources).prediction, truth, rtol=0, atol=1e-5)
+
+
+def test_thick_slices_correct_a_synthetic_volume_by_what_they_show_of_it():
+    # three thin slices are averaged; the synthetic volume is darker than the truth by a constant
+    thin, (_, sources) = torch.rand(2, 3, HEIGHT, WIDTH), inputs()
+    thick = thin.mean(dim=1, keepdim=True)
+    given = LowResolutionTarget(thick.expand(-1, 3, -1, -1), torch.tensor([[3.0, 1, 1]] * 2), synthetic=thick - 0.2)
+    result = untrained()(given, thin[:, 1:2] - 0.2, sources).prediction
+    torch.testing.assert_close(result, thin[:, 1:2], rtol=0, atol=1e-6)
+
+
+def test_a_level_that_synthesis_missed_is_corrected_by_what_was_acquired():
+    truth, sources = inputs()
+    given = LowResolutionTarget(k_space_resample(truth, (4, 6)).expand(-1, 3, -1, -1), torch.tensor([[1.0, 4, 4]] * 2))
+    torch.testing.assert_close(untrained()(given, truth + 0.2, sources).prediction, truth, rtol=0, atol=1e-5)
+
+
+def test_each_row_has_its_own_voxel_size():
+    given, (synthetic, sources) = low(1), inputs()
+    mixed = LowResolutionTarget(given.images, torch.tensor([[1.0, 4, 4], [1, 2, 1]]))
+    both = untrained()(mixed, synthetic, sources).prediction
+    for row in (0, 1):
+        alone = LowResolutionTarget(given.images[row, None], mixed.voxel_size[row, None])
+        result = untrained()(alone, synthetic[row, None], sources[row, None]).prediction
+        torch.testing.assert_close(result[0], both[row], rtol=0, atol=1e-5)
+
+
+def test_what_a_generator_leaves_outside_the_brain_changes_nothing():
+    synthetic, sources = inputs()
+    sources[..., :6] = 0
+    other = synthetic.clone()
+    other[..., :6] = 7
+    one, two = (awake()(low(4), each, sources).prediction for each in (synthetic, other))
+    torch.testing.assert_close(one, two, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("ratio", "strides"), [(1, (8, 4, 2, 1)), (2, (2, 1)), (4, (4, 2, 1)), (8, (8, 4, 2, 1))])
@@ -140,7 +189,7 @@ def test_everything_that_is_given_is_seen(changed, ratio):
 
 @pytest.mark.parametrize("ratio", [1, 2, 4, 8])
 def test_every_weight_of_the_way_learns(ratio):
-    resolver = awake({"ratios": [ratio], "widths": SMALL["widths"] if ratio in (1, 8) else [8, 8, 4, 4]})
+    resolver = awake({"ratios": [ratio]})
     resolved = resolver(low(ratio), *inputs())
     (resolved.prediction.square().sum() + sum(each.sum() for each in resolved.distinction)).backward()
     first = {1: 0, 8: 0, 4: 1, 2: 2}[ratio]
@@ -159,6 +208,23 @@ def test_only_the_wanted_contrast_is_super_resolved():
     assert torch.equal(both[:, others], alone[:, others])
     assert not torch.allclose(both[:, Contrast.FLAIR.channel], alone[:, Contrast.FLAIR.channel])
     assert not both.requires_grad
+
+
+def test_the_generator_s_own_tensor_is_not_written_into(monkeypatch):
+    synthesis, made = generator(), torch.rand(2, 5, HEIGHT, WIDTH)
+    before = made.clone()
+    monkeypatch.setattr(synthesis, "sample", lambda slices, code: made)
+    translate_or_super_resolve(synthesis, awake(), slices(), one_hot(Contrast.FLAIR, 2), low(2))
+    assert torch.equal(made, before)
+
+
+def test_alignment_and_attention_are_deformable_from_the_given_stride_on():
+    # at strides 8, 4, 2 and 1: one layer that aligns and one that attends per scale
+    counts = [
+        sum(isinstance(module, DeformableConv2d) for module in scale.modules())
+        for scale in untrained({"deformable_stride": 4}).scales
+    ]
+    assert counts == [2, 2, 0, 0]
 
 
 def test_the_branch_sees_the_synthetic_image_of_the_wanted_contrast_and_the_middle_sources():
@@ -181,14 +247,15 @@ def test_what_lies_in_an_unavailable_channel_changes_nothing():
 
 
 def test_a_restormer_s_own_pyramid_guides_and_the_images_do_not():
-    synthesis = generator("restormer", RESTORMER)
+    synthesis, code = generator("restormer", RESTORMER), one_hot(Contrast.FLAIR, 2)
     resolver = awake({"pyramid_widths": synthesis.network.pyramid_widths})
-    _, pyramid = synthesis.predict_with_pyramid(slices())
-    synthetic, sources = inputs()
-    one = resolver(low(8), synthetic, sources, pyramid).prediction
-    torch.testing.assert_close(one, resolver(low(8), 1 - synthetic, 1 - sources, pyramid).prediction, rtol=0, atol=0)
-    result = translate_or_super_resolve(synthesis, resolver, slices(), one_hot(Contrast.FLAIR, 2), low(8))
-    torch.testing.assert_close(result[:, Contrast.FLAIR.channel], one[:, 0].detach())
+    images, pyramid = synthesis.predict_with_pyramid(slices())
+    synthetic, middle = images[:, Contrast.FLAIR.channel, None], slices().images[:, :, 1]
+    expected = resolver(low(8), synthetic, middle, pyramid)
+    for one, other in zip(expected.distinction, resolver(low(8), *inputs(), pyramid).distinction, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    result = translate_or_super_resolve(synthesis, resolver, slices(), code, low(8))
+    torch.testing.assert_close(result[:, Contrast.FLAIR.channel], expected.prediction[:, 0].detach())
 
 
 def test_a_pyramid_of_the_wanted_widths_is_taken_as_it_is():
@@ -272,19 +339,19 @@ def test_parameters_that_do_not_fit_are_refused(change, message):
 
 
 @pytest.mark.parametrize("ratio", [1, 4])
-def test_a_few_steps_bring_the_error_below_that_of_interpolation(ratio):
-    # The guide shows where the edges are, in another contrast; the low-resolution target how bright the regions are.
+def test_a_few_steps_bring_the_error_down(ratio):
+    # The sources show where the edges are; the synthetic image has them at the wrong contrast.
     torch.manual_seed(0)
     resolver = untrained()
     shapes = (functional.avg_pool2d(torch.rand(2, 1, 32, 32), 7, 1, 3) > 0.5).float()
-    truth, synthetic = 0.3 + 0.4 * shapes, 0.5 * shapes
-    coarse = functional.avg_pool2d(truth, 4).expand(-1, 3, -1, -1)
+    truth, synthetic = 0.3 + 0.4 * shapes, 0.3 + 0.1 * shapes
+    coarse = k_space_resample(truth, (8, 8)).expand(-1, 3, -1, -1)
     images = coarse if ratio == 4 else functional.interpolate(coarse, scale_factor=4.0, mode="bilinear")
     given = LowResolutionTarget(images, torch.tensor([[1.0, 4, 4]] * 2))
     optimizer = torch.optim.Adam(resolver.parameters(), lr=5e-3)
     errors = []
     for _ in range(30):
-        error = (resolver(given, synthetic, shapes.expand(-1, 5, -1, -1)).prediction - truth).abs().mean()
+        error = (resolver(given, synthetic, 0.1 + shapes.expand(-1, 5, -1, -1)).prediction - truth).abs().mean()
         optimizer.zero_grad()
         error.backward()
         optimizer.step()

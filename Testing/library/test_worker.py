@@ -301,7 +301,7 @@ def test_a_cancelled_job_stops_at_its_next_step(worker, tmp_path):
 def test_a_job_that_waits_can_be_cancelled_before_it_begins(worker):
     first, second = next(numbers), next(numbers)
     worker.submit(first, "steps", steps=4, seconds=0.1)
-    worker.submit(second, "steps", steps=100, seconds=1)
+    worker.submit(second, "environment")  # takes no step at which it could stop
     worker.say({"type": "cancel", "job": second})
     assert worker.end(first)["type"] == "finished"
     assert worker.end(second)["exit_code"] == 130
@@ -380,14 +380,15 @@ submit = {"type": "submit", "job": 1, "kind": "compute", "parameters": {"seconds
 worker.stdin.write(json.dumps(submit).encode() + b"\\n"); worker.stdin.flush()
 worker.stdout.readline(); worker.stdout.readline()
 print(worker.pid, flush=True)
-holder = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(8)"], pass_fds=[worker.stdin.fileno()])
+pipes = [worker.stdin.fileno(), worker.stdout.fileno()]
+holder = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(8)"], pass_fds=pipes)
 print(holder.pid, flush=True)
 time.sleep(60)
 """
 
 
 @posix
-def test_the_worker_notices_a_dead_parent_although_a_third_process_holds_the_pipe():
+def test_the_worker_notices_a_dead_parent_although_a_third_process_holds_the_pipes():
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(STUB)], stdout=subprocess.PIPE, cwd=ROOT)
     with parent:
         worker = psutil.Process(int(parent.stdout.readline()))

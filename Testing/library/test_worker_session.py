@@ -89,6 +89,7 @@ def test_a_link_that_bears_our_name_leads_nowhere(tmp_path):
     link = tmp_path / f"{SESSION_PREFIX}link"
     link.symlink_to(other)
     assert not remove_if_abandoned(link)
+    assert link.is_symlink()
     assert other.is_dir()
 
 

@@ -190,6 +190,23 @@ def test_worst_of_k_is_worse_than_a_random_one_and_asks_k_plus_one_times():
     assert WorstOfK(attack_names(1), ONE_MM).attack(images, brain, score, Budget(50, bounds), seed=0).num_queries == 5
 
 
+def test_no_level_above_the_curriculums_is_drawn(monkeypatch):
+    images, brain = slices(batch=1)
+    levels = []
+
+    def recorded(seen, name, level, **_options):
+        levels.append(level)
+        return seen
+
+    monkeypatch.setattr("training.attackers.worst_of_k.perturb", recorded)
+    budget = Budget(num_queries=5, bounds=Bounds(None), max_level=1.7)
+    for seed in range(20):
+        WorstOfK(attack_names(1), ONE_MM).attack(images, brain, noise_lover, budget, seed=seed)
+    assert len(levels) == 80
+    assert 1.5 < max(levels) <= 1.7
+    assert 0 < min(levels) < 0.6
+
+
 def test_a_curriculum_at_level_0_attacks_nothing():
     images, brain = slices()
     budget = Budget(num_queries=5, bounds=Bounds(None), max_level=0)
@@ -279,6 +296,15 @@ def test_the_substitute_is_refreshed_only_when_its_time_has_come():
         attacker.fit_step(images, brain, brain, brain, TexturedNetwork(), BUDGET)
     assert torch.equal(seen[0], seen[2])
     assert not torch.equal(seen[2], seen[3])
+
+
+def test_the_substitute_is_what_is_attacked_and_not_the_student_that_still_learns():
+    images, brain = slices()
+    attacker = small_generator()
+    torch.nn.init.zeros_(attacker.substitute.head.weight)
+    torch.nn.init.zeros_(attacker.substitute.head.bias)
+    # A substitute that always says 0 is wrong by the target's 1 everywhere in the brain.
+    assert attacker.fit_step(images, brain, brain, brain, TexturedNetwork(), BUDGET)["substitute_error"] == 1
 
 
 def test_a_search_stops_at_its_budget_and_refuses_broken_scores():

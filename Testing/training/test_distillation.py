@@ -48,7 +48,7 @@ def test_the_flow_term_adds_rows_and_columns_in_units_of_the_longest_flow():
 def test_the_feature_term_compares_directions_not_lengths_and_adds_up_levels():
     east, north = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4)
     east[:, 0], north[:, 1] = 1, 1
-    student, longer = refinement(features=(east, east)), refinement(features=(5 * east, 3 * east))
+    student, longer = refinement(features=(2 * east, east)), refinement(features=(5 * east, 3 * east))
     assert terms(student, longer, widths=(2, 2))["features"] == pytest.approx(0, abs=1e-6)
     across = refinement(features=(north, east))
     assert terms(student, across, widths=(2, 2))["features"] == pytest.approx(0.1 * 2)  # |(1, 0) - (0, 1)|^2 once

@@ -46,6 +46,15 @@ def test_the_corrected_target_is_the_target_warped_by_the_flow_and_carries_the_g
     assert network.registration.flow_head.weight.grad.abs().max() > 0
 
 
+def test_it_sees_the_target_and_the_sources():
+    target, sources, *rest, _ = pair()
+    network = build()
+    torch.nn.init.normal_(network.registration.flow_head.weight, std=1.0)
+    flow = network(target, sources, *rest).flow
+    assert (network(1 - target, sources, *rest).flow - flow).abs().max() > 1e-3
+    assert (network(target, 1 - sources, *rest).flow - flow).abs().max() > 1e-3
+
+
 def test_what_missing_contrasts_hold_does_not_matter():
     target, sources, availability, target_code, _ = pair()
     spoilt = sources.clone()

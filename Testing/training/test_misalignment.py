@@ -79,10 +79,13 @@ def test_an_affine_level_is_the_relative_motion_of_two_jitters_of_that_level(lev
     assert (shifts / size).std(axis=0) == pytest.approx(0.02 * level * math.sqrt(2 / 3), rel=0.12)
 
 
-def test_an_affine_motion_is_straight():
-    flow = draw(5, 0).flow
+def test_an_affine_motion_keeps_lines_straight_and_angles_right():
+    places = identity_grid(torch.zeros(SIZE)) + draw(5, 0).flow
     for axis in (2, 3):
-        assert flow.diff(n=2, dim=axis).abs().max() < 1e-4
+        assert places.diff(n=2, dim=axis).abs().max() < 1e-3
+    by_row, by_column = places[:, :, -1, 0] - places[:, :, 0, 0], places[:, :, 0, -1] - places[:, :, 0, 0]
+    cosine = (by_row * by_column).sum(dim=1) / (by_row.norm(dim=1) * by_column.norm(dim=1))
+    assert cosine.abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("level", ELASTIC_LEVELS_VOXELS)

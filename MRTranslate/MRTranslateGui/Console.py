@@ -1,0 +1,225 @@
+"""What other code calls: ``slicer.util.getModuleLogic("MRTranslate").translate({"T1w": node}, "FLAIR")``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .InProcessWorker import InProcessWorker
+from .ModelCatalog import readCatalog
+from .Packages import ensurePackages
+from .Readiness import Request, whatIsMissing
+from .Scoring import scoringTask
+from .TaskRunner import Step, Task, TaskRunner, Worker
+from .Translation import Order, Translated, problemsOf, translationTask
+from .WorkerProcess import JobProgress, WorkerProcess
+
+REQUIREMENTS = Path(__file__).resolve().parents[1] / "Resources" / "requirements.txt"
+POLL_SECONDS = 0.01
+
+
+class Console:
+    """Runs tasks for scripts and for the panel, which share one warm worker. Needs no widget.
+
+    Attributes:
+        runner: Whose signals tell what goes on.
+    """
+
+    def __init__(self, worker: Worker | None = None) -> None:
+        """Nothing is started; without ``worker`` a process is, once there is something to do."""
+        hasEventLoop = qt.QCoreApplication.instance() is not None
+        self.worker: Worker = worker or (WorkerProcess() if hasEventLoop else InProcessWorker())
+        self.runner = TaskRunner(self.worker, _afterEvents if hasEventLoop else _atOnce)
+
+    def translate(
+        self,
+        sources: Mapping[str, Any],
+        target: str,
+        *,
+        model: str | None = None,
+        lowResolution: Any = None,
+        brainMask: Any = None,
+        reference: Any = None,
+        outputVolume: Any = None,
+        attention: bool = False,
+        attentionVolume: Any = None,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "fp32",
+        registration: str = "auto",
+        biasCorrection: bool = False,
+        keepTemporaryFiles: bool = False,
+        progress: Callable[[str, float], None] | None = None,
+        waitForCompletion: bool = True,
+    ) -> Any:
+        """Make a synthetic contrast from volumes of the scene.
+
+        Args:
+            sources: Scalar volume nodes by contrast (``T1w``, ``T1wGd``, ``T2w``, ``PDw``, ``FLAIR``); the first one's
+                grid is the result's.
+            target: Contrast to make.
+            model: Name of an installed model; None for the one that came with the extension.
+            lowResolution: Volume node of an acquired low-resolution target, for models that use one.
+            brainMask: Segmentation or labelmap node; None to find the brain.
+            reference: Real scan of the target, remembered on the result for comparing and scoring.
+            outputVolume: Scalar volume node to fill; None for a new one with a speaking name.
+            attention: Make an attention map too, for models that do.
+            attentionVolume: Scalar volume node for it; None for a new one.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            threads: CPU threads; None for physical cores minus one.
+            precision: ``fp32`` or ``bf16``.
+            registration: ``auto``, ``always`` or ``never``.
+            biasCorrection: Run N4 on the sources first.
+            keepTemporaryFiles: Keep what passed between Slicer and the worker.
+            progress: Told of stage and fraction, 0..1.
+            waitForCompletion: Return when it is done, while Slicer stays alive; else at once, and ``runner`` tells.
+
+        Returns:
+            The synthetic volume node; None without ``waitForCompletion``.
+
+        Raises:
+            ValueError: If something is missing or unfit; the message says all of it.
+            RuntimeError: If another task is running, packages are missing, the run failed or was cancelled.
+        """
+        options: dict[str, Any] = {
+            "device": device,
+            "precision": precision,
+            "registration": registration,
+            "bias_correction": biasCorrection,
+            "threads": threads,
+        }
+        order = Order(
+            sources={role: node.GetID() for role, node in sources.items()},
+            target=target,
+            model=model,
+            lowResolution=_idOf(lowResolution),
+            brainMask=_idOf(brainMask),
+            reference=_idOf(reference),
+            output=_idOf(outputVolume),
+            wantsAttention=attention,
+            attention=_idOf(attentionVolume),
+            options=options,
+            keepFiles=keepTemporaryFiles,
+        )
+        self._requireComplete(order)
+        translated = self._run(translationTask(order), progress, wait=waitForCompletion)
+        return translated.volume if isinstance(translated, Translated) else None
+
+    def evaluate(self, synthetic: Any, reference: Any, *, brainMask: Any = None, lesionMask: Any = None) -> Any:
+        """Measure a synthetic volume against a real one on the same grid; returns a table node.
+
+        Raises:
+            RuntimeError: As :meth:`translate`.
+        """
+        return self._run(scoringTask(synthetic, reference, brainMask=brainMask, lesionMask=lesionMask), None, wait=True)
+
+    def ensurePackages(self) -> None:
+        """Install what the worker needs, after asking.
+
+        Raises:
+            PackagesMissing: A RuntimeError whose message says why not.
+        """
+        ensurePackages(REQUIREMENTS)
+
+    def close(self) -> None:
+        """Stop whatever runs; no process and no file is left. The next call starts afresh."""
+        self.runner.close()
+
+    def _requireComplete(self, order: Order) -> None:
+        catalog = readCatalog()
+        known = {model.name for model in catalog.models}
+        if order.model is not None and order.model not in known:
+            raise ValueError(
+                _("There is no model {name}: there are {known}.").format(
+                    name=order.model, known=", ".join(sorted(known))
+                )
+            )
+        request = Request(
+            sources=order.sources,
+            target=order.target,
+            model=catalog.find(order.model or ""),
+            lowResolution=order.lowResolution,
+            brainMask=order.brainMask,
+            reference=order.reference,
+            output=order.output,
+            attention=order.wantsAttention,
+            problems=problemsOf(order),
+        )
+        if missing := whatIsMissing(request):
+            raise ValueError(" ".join(missing))
+
+    def _run(self, task: Task, progress: Callable[[str, float], None] | None, *, wait: bool) -> Any:
+        """Run a task to its end; what it gives, None if nobody waits."""
+        self.ensurePackages()
+        if not wait:
+            self.runner.run(task)
+            return None
+        end = _Ending(self.runner, task, progress)
+        try:
+            self.runner.run(task)
+            while not end.isThere:
+                slicer.app.processEvents()
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            self.runner.cancel()
+            raise
+        finally:
+            end.disconnect()
+        return end.value()
+
+
+class _Ending:
+    """Waits for one task's end among those of a runner."""
+
+    def __init__(self, runner: TaskRunner, task: Task, progress: Callable[[str, float], None] | None) -> None:
+        self.isThere = False
+        self._task, self._progress = task, progress
+        self._value: Any = None
+        self._problem: str | None = None
+        self._connections = [
+            (runner.progressed, self._onProgress),
+            (runner.succeeded, self._onSucceeded),
+            (runner.failed, self._onFailed),
+            (runner.cancelled, lambda task: self._onFailed(task, _("The run was cancelled; nothing was loaded."))),
+        ]
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    def disconnect(self) -> None:
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+
+    def value(self) -> Any:
+        if self._problem is not None:
+            raise RuntimeError(self._problem)
+        return self._value
+
+    def _onProgress(self, progress: JobProgress) -> None:
+        if self._progress is not None:
+            self._progress(progress.stage, progress.fraction)
+
+    def _onSucceeded(self, task: Task, value: Any) -> None:
+        if task is self._task:
+            self._value, self.isThere = value, True
+
+    def _onFailed(self, task: Task, message: str) -> None:
+        if task is self._task:
+            self._problem, self.isThere = message, True
+
+
+def _idOf(node: Any) -> str | None:
+    return None if node is None else str(node.GetID())
+
+
+def _afterEvents(step: Step) -> None:
+    qt.QTimer.singleShot(0, step)
+
+
+def _atOnce(step: Step) -> None:
+    step()

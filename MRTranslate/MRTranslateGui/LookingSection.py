@@ -1,0 +1,165 @@
+"""The buttons for looking at a result: side by side, difference, flicker, curtain, heat map, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import slicer
+import slicer.util
+from slicer.i18n import tr as _
+
+from . import AttentionOverlay, Results
+from .Comparison import Comparison
+from .ParameterNode import ParameterNode
+
+MODES = ("difference", "flicker", "curtain")
+"""Looks at one and the same view: one at a time."""
+
+
+class LookingSection:
+    """Follows the output volume of the parameters; needs no run, so that it works on a loaded scene too."""
+
+    def __init__(self, ui: Any, onScore: Callable[[Any, Any], None]) -> None:
+        """Wire the section; ``onScore`` is called with the synthetic volume and its reference."""
+        self.ui = ui
+        self._onScore = onScore
+        self._parameters: ParameterNode | None = None
+        self._comparison: Comparison | None = None
+        self._comparedIDs: tuple[str | None, ...] = ()
+        self._modeButtons = {mode: getattr(ui, f"{mode}Button") for mode in MODES}
+        ui.compareButton.connect("toggled(bool)", self.onCompareToggled)
+        for mode, button in self._modeButtons.items():
+            button.connect("toggled(bool)", lambda checked, mode=mode: self.onModeToggled(mode, checked))
+        ui.showAttentionCheckBox.connect("toggled(bool)", self.onAttentionToggled)
+        ui.scoreButton.connect("clicked(bool)", self.onScoreButton)
+
+    def setParameters(self, parameters: ParameterNode | None) -> None:
+        """Follow these parameters; None while the scene is closing."""
+        if parameters is None:
+            self.closeComparison()
+        self._parameters = parameters
+        self.update()
+
+    def update(self) -> None:
+        """Enable what can be looked at, and follow sliders and changed volumes."""
+        volume, source, reference = self.compared()
+        if self._comparison is not None and self._comparedIDs != _ids(volume, source, reference):
+            self.closeComparison()
+        possible = volume is not None and source is not None
+        self.ui.compareButton.setEnabled(possible)
+        self.ui.flickerButton.setEnabled(possible)
+        self.ui.curtainButton.setEnabled(possible)
+        self.ui.differenceButton.setEnabled(possible and reference is not None)
+        self.ui.scoreButton.setEnabled(possible and reference is not None)
+        attention = self._attention()
+        for widget in (self.ui.showAttentionCheckBox, self.ui.opacitySlider, self.ui.thresholdSlider):
+            widget.setEnabled(attention is not None)
+        if attention is None:
+            self._check(self.ui.showAttentionCheckBox, False)
+        elif self.ui.showAttentionCheckBox.checked:
+            self._showAttention(attention)
+        if self._comparison is not None and self.ui.curtainButton.checked and self._parameters is not None:
+            self._comparison.setCurtain(True, self._parameters.curtainPosition)
+        self._explain(volume, reference)
+
+    def compared(self) -> tuple[Any, Any, Any]:
+        """The synthetic volume, its first source and its reference; None for what there is not."""
+        volume = None if self._parameters is None else self._parameters.outputVolume
+        if not Results.isSynthetic(volume) or volume.GetImageData() is None:
+            return None, None, None
+        source = volume.GetNodeReference(Results.FIRST_SOURCE_REFERENCE)
+        reference = self._parameters.reference or volume.GetNodeReference(Results.REFERENCE_REFERENCE)
+        return volume, source, reference
+
+    def closeComparison(self) -> None:
+        """Back to the former layout, buttons up."""
+        comparison, self._comparison = self._comparison, None
+        for button in (self.ui.compareButton, *self._modeButtons.values()):
+            self._check(button, False)
+        if comparison is not None:
+            comparison.close()
+
+    def onCompareToggled(self, checked: bool) -> None:
+        if not checked:
+            self.closeComparison()
+            return
+        volume, source, reference = self.compared()
+        if volume is None or source is None or slicer.app.layoutManager() is None:
+            self._check(self.ui.compareButton, False)
+            return
+        self._comparison = Comparison(volume, source, reference, sourceUnit=_sourceUnit(volume))
+        self._comparedIDs = _ids(volume, source, reference)
+        self._comparison.open()
+
+    def onModeToggled(self, mode: str, checked: bool) -> None:
+        if checked:
+            for other in MODES:
+                if other != mode and self._modeButtons[other].checked:
+                    self._modeButtons[other].setChecked(False)
+            if self._comparison is None:
+                self.ui.compareButton.setChecked(True)
+        if self._comparison is None or self._parameters is None:
+            self._check(self._modeButtons[mode], False)
+            return
+        problem = None
+        if mode == "difference":
+            problem = self._comparison.setDifference(checked)
+        elif mode == "flicker":
+            self._comparison.setFlicker(checked)
+        else:
+            self._comparison.setCurtain(checked, self._parameters.curtainPosition)
+        if problem is not None:
+            self._check(self._modeButtons[mode], False)
+            self.ui.lookingNote.setText(problem)
+
+    def onAttentionToggled(self, checked: bool) -> None:
+        attention = self._attention()
+        if attention is None:
+            return
+        if checked:
+            self._showAttention(attention)
+        else:
+            AttentionOverlay.hideAttention(attention)
+
+    def onScoreButton(self, _checked: bool = False) -> None:
+        volume, _source, reference = self.compared()
+        if volume is not None and reference is not None:
+            self._onScore(volume, reference)
+
+    def _attention(self) -> Any:
+        attention = None if self._parameters is None else self._parameters.attentionVolume
+        return attention if attention is not None and attention.GetImageData() is not None else None
+
+    def _showAttention(self, attention: Any) -> None:
+        if self._parameters is not None:
+            AttentionOverlay.showAttention(
+                attention,
+                threshold=self._parameters.heatMapThreshold,
+                opacity=self._parameters.heatMapOpacity,
+            )
+
+    def _explain(self, volume: Any, reference: Any) -> None:
+        if volume is None:
+            text = _("Make a synthetic volume first, or choose one under Outputs.")
+        elif reference is None:
+            text = Results.describe(volume) + " " + _("With a real reference, difference and scores are possible.")
+        else:
+            text = Results.describe(volume)
+        self.ui.lookingNote.setText(text)
+
+    @staticmethod
+    def _check(button: Any, checked: bool) -> None:
+        """Set a button without its slot being called."""
+        blocked = button.blockSignals(True)
+        button.setChecked(checked)
+        button.blockSignals(blocked)
+
+
+def _ids(*nodes: Any) -> tuple[str | None, ...]:
+    return tuple(None if node is None else node.GetID() for node in nodes)
+
+
+def _sourceUnit(volume: Any) -> float | None:
+    sources = Results.provenanceOf(volume).get("sources", [])
+    return float(sources[0]["percentile_value"]) if sources else None

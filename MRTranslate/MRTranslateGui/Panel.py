@@ -1,0 +1,345 @@
+"""The panel: shows the parameters, forwards clicks, shows what the tasks report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import slicer
+import slicer.util
+from slicer.i18n import tr as _
+
+from . import Scoring
+from .AdvancedSection import AdvancedSection
+from .Console import Console
+from .LookingSection import LookingSection
+from .ModelCardText import cardHtml, routeQuality
+from .ModelCatalog import ModelEntry, readCatalog
+from .NodeFacts import guessFromScene
+from .Packages import PackagesMissing
+from .ParameterNode import ParameterNode, sourceNodes
+from .Readiness import Request, readyText, whatIsMissing
+from .RoleGuess import ROLES
+from .RunView import RunView
+from .SampleDataSources import loadPhantom
+from .TaskRunner import Task
+from .Translation import Order, Translated, problemsOf, translationTask
+from .WorkerProcess import State
+
+FAVOURITE_TARGET = "FLAIR"
+"""Taken where the model offers it and the user has not chosen: the contrast that is missing most often."""
+
+
+class Panel:
+    """One panel on one logic; :meth:`setParameters` gives it a scene's choices."""
+
+    def __init__(self, ui: Any, console: Console) -> None:
+        self.ui, self.console = ui, console
+        self.parameters: ParameterNode | None = None
+        self.catalog = readCatalog()
+        self.runView = RunView(ui)
+        self.looking = LookingSection(ui, self.score)
+        self.advanced = AdvancedSection(ui, self.ask)
+        self._isUpdating = False
+        self._tell: dict[int, Callable[[Any], str]] = {}
+        self._fillModels()
+        self.advanced.onDevice = self._onDevice
+        self.advanced.onModelsChanged = self.refreshModels
+        ui.applyButton.connect("clicked(bool)", self.onApplyButton)
+        ui.guessButton.connect("clicked(bool)", self.onGuessButton)
+        ui.sampleDataButton.connect("clicked(bool)", self.onSampleDataButton)
+        ui.targetComboBox.connect("currentIndexChanged(int)", self._onTargetChosen)
+        ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
+        self._slots = [
+            (console.runner.stateChanged, self._onState),
+            (console.runner.progressed, self.runView.showProgress),
+            (console.runner.logged, self.runView.log),
+            (console.runner.succeeded, self._onSucceeded),
+            (console.runner.failed, self._onFailed),
+            (console.runner.cancelled, lambda _task: self.runView.showCancelled()),
+        ]
+        for signal, slot in self._slots:
+            signal.connect(slot)
+
+    def disconnect(self) -> None:
+        """The panel goes; the runner may live on."""
+        self.looking.setParameters(None)
+        for signal, slot in self._slots:
+            signal.disconnect(slot)
+        self._slots = []
+
+    def setParameters(self, parameters: ParameterNode | None) -> None:
+        """Show these choices; None while there is no scene to choose from."""
+        self.parameters = parameters
+        self.looking.setParameters(parameters)
+        self.update()
+
+    def update(self) -> None:
+        """Bring everything that follows from the parameters up to date."""
+        if self._isUpdating or self.parameters is None:
+            return
+        self._isUpdating = True
+        try:
+            self._offerTargets()
+            model, sources = self._model(), sourceNodes(self.parameters)
+            target = self.parameters.target
+            self._showModel(model)
+            self.advanced.showDevice(self.parameters.device)
+            self.ui.routeLabel.setText(routeQuality(model, sources, target) if model is not None else "")
+            self.ui.cardBrowser.setHtml(cardHtml(model, sources, target) if model is not None else _noModel())
+            self.ui.attentionSelector.setEnabled(self.parameters.wantsAttention)
+            makesAttention = model is not None and model.makesAttention
+            self.ui.wantsAttentionCheckBox.setEnabled(makesAttention or self.parameters.wantsAttention)
+            self.ui.lowResolutionSelector.setEnabled(
+                (model is not None and model.usesLowResolution) or self.parameters.lowResolutionTarget is not None
+            )
+            request = self._request(model)
+            self.runView.setReadiness(whatIsMissing(request), readyText(request))
+            self.looking.update()
+        finally:
+            self._isUpdating = False
+
+    def guessIfEmpty(self) -> None:
+        """Fill the roles when the user has chosen none."""
+        if self.parameters is not None and not sourceNodes(self.parameters):
+            self.guess(onlyIfFound=True)
+
+    def guess(self, *, onlyIfFound: bool = False) -> None:
+        """Fill the roles from names, tags and intensities; roles that cannot be told are left empty."""
+        if self.parameters is None:
+            return
+        guesses, doubted = guessFromScene()
+        if not guesses.chosen and onlyIfFound:
+            return
+        with slicer.util.NodeModify(self.parameters.parameterNode):
+            for role in ROLES:
+                nodeID = guesses.chosen.get(role)
+                node = slicer.mrmlScene.GetNodeByID(nodeID) if nodeID else None
+                if node is None or node is not self.parameters.reference:
+                    setattr(self.parameters, f"source{role}", node)
+        sentences = []
+        if not guesses.chosen and not guesses.ambiguous:
+            sentences.append(_("No scan could be told by its name: choose them yourself."))
+        sentences += [
+            _("Several volumes look like {role}: choose one.").format(role=role) for role in guesses.ambiguous
+        ]
+        sentences += [
+            _("The volume named {role} does not look like one: check it.").format(role=role) for role in doubted
+        ]
+        self.ui.guessLabel.setText(" ".join(sentences))
+        self.ui.guessLabel.setVisible(bool(sentences))
+
+    def onGuessButton(self, _checked: bool = False) -> None:
+        self.guess()
+
+    def onSampleDataButton(self, _checked: bool = False) -> None:
+        if self.parameters is None:
+            return
+        with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
+            nodes = loadPhantom()
+        with slicer.util.NodeModify(self.parameters.parameterNode):
+            for role in ROLES:
+                setattr(self.parameters, f"source{role}", nodes.get(role) if role in ("T1w", "T2w") else None)
+            self.parameters.reference = nodes["FLAIR"]
+            self.parameters.lesionMask = nodes["lesion"]
+            self.parameters.target = "FLAIR"
+        self.ui.guessLabel.setText(_("A generated head with a tumour. Press Apply."))
+        self.ui.guessLabel.setVisible(True)
+
+    def onApplyButton(self, _checked: bool = False) -> None:
+        """Start, or cancel what runs."""
+        if self.console.runner.isBusy:
+            self.console.runner.cancel()
+            return
+        if self.parameters is None or whatIsMissing(self._request(self._model())):
+            return
+        order = self._order()
+        logging.info("MRTranslate: %s to %s", "+".join(order.sources), order.target)
+        self._start(translationTask(order))
+
+    def score(self, synthetic: Any, reference: Any) -> None:
+        """Measure in the worker; the table is shown when it is there."""
+        if self.parameters is not None:
+            self._start(
+                Scoring.scoringTask(
+                    synthetic,
+                    reference,
+                    brainMask=self.parameters.brainMask,
+                    lesionMask=self.parameters.lesionMask,
+                )
+            )
+
+    def ask(self, task: Task, tell: Callable[[Any], str]) -> None:
+        """Run a task and show the sentence that ``tell`` makes of its answer."""
+        if self._start(task):
+            self._tell[id(task)] = tell
+
+    def refreshModels(self) -> None:
+        """Models were installed or removed."""
+        self.catalog = readCatalog()
+        self._fillModels()
+        self.update()
+
+    # --- what the runner reports ----------------------------------------------------------------------------------
+
+    def _onState(self, state: State) -> None:
+        self.runView.showState(state)
+        self.advanced.setEnabled(not self.console.runner.isBusy)
+        if not self.console.runner.isBusy:
+            self.update()
+
+    def _onSucceeded(self, task: Task, value: Any) -> None:
+        tell = self._tell.pop(id(task), None)
+        if tell is not None:
+            self.runView.showDone(tell(value))
+        elif isinstance(value, Translated):
+            self._showTranslated(value)
+        elif value is not None:
+            self._showTable(value)
+
+    def _onFailed(self, task: Task, sentence: str) -> None:
+        self._tell.pop(id(task), None)
+        self.runView.showFailure(sentence)
+
+    def _showTranslated(self, translated: Translated) -> None:
+        if self.parameters is not None:
+            with slicer.util.NodeModify(self.parameters.parameterNode):
+                self.parameters.outputVolume = translated.volume
+                if translated.attention is not None:
+                    self.parameters.attentionVolume = translated.attention
+        if slicer.app.layoutManager() is not None and not self.ui.compareButton.checked:
+            slicer.util.setSliceViewerLayers(background=translated.volume, foreground=None, label=None)
+        for warning in translated.warnings:
+            self.runView.log(warning)
+        text = _("Done: {name}.").format(name=translated.volume.GetName())
+        if translated.warnings:
+            text += " " + _("Please read: {warnings}").format(
+                warnings=" ".join(_sentence(w) for w in translated.warnings)
+            )
+        self.runView.showDone(text)
+        self.update()
+
+    def _showTable(self, table: Any) -> None:
+        self.runView.showDone(_("Scored: {name}.").format(name=table.GetName()))
+        if slicer.app.layoutManager() is not None and not self.ui.compareButton.checked:
+            selection = slicer.app.applicationLogic().GetSelectionNode()
+            selection.SetActiveTableID(table.GetID())
+            slicer.app.applicationLogic().PropagateTableSelection()
+            slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)
+
+    # --- from parameters to request and order ---------------------------------------------------------------------
+
+    def _start(self, task: Task) -> bool:
+        try:
+            self.console.ensurePackages()
+            self.console.runner.run(task)
+        except (PackagesMissing, RuntimeError) as error:
+            self.runView.showFailure(str(error))
+            return False
+        return True
+
+    def _model(self) -> ModelEntry | None:
+        return self.catalog.find(self.parameters.model if self.parameters is not None else "")
+
+    def _request(self, model: ModelEntry | None) -> Request:
+        order = self._order()
+        return Request(
+            sources=order.sources,
+            target=order.target,
+            model=model,
+            lowResolution=order.lowResolution,
+            brainMask=order.brainMask,
+            reference=order.reference,
+            output=order.output,
+            attention=order.wantsAttention,
+            problems=problemsOf(order),
+        )
+
+    def _order(self) -> Order:
+        chosen = self.parameters
+        if chosen is None:
+            raise RuntimeError("the panel has no parameters")
+        model = self._model()
+        return Order(
+            sources={role: node.GetID() for role, node in sourceNodes(chosen).items()},
+            target=chosen.target,
+            model=None if model is None else model.name,
+            lowResolution=_idOf(chosen.lowResolutionTarget),
+            brainMask=_idOf(chosen.brainMask),
+            reference=_idOf(chosen.reference),
+            output=_idOf(chosen.outputVolume),
+            wantsAttention=chosen.wantsAttention,
+            attention=_idOf(chosen.attentionVolume),
+            options={
+                "device": chosen.device,
+                "threads": chosen.threads or None,
+                "precision": chosen.precision.value,
+                "registration": chosen.registration.value,
+                "bias_correction": chosen.biasCorrection,
+            },
+            keepFiles=chosen.keepTemporaryFiles,
+        )
+
+    # --- what is not bound by name --------------------------------------------------------------------------------
+
+    def _offerTargets(self) -> None:
+        model, parameters = self._model(), self.parameters
+        if parameters is None:
+            return
+        offered = model.targetsFor(sourceNodes(parameters)) if model is not None else ()
+        combo = self.ui.targetComboBox
+        if [combo.itemText(index) for index in range(combo.count)] != list(offered):
+            blocked = combo.blockSignals(True)
+            combo.clear()
+            for target in offered:
+                combo.addItem(target)
+            combo.blockSignals(blocked)
+        if offered and parameters.target not in offered:
+            parameters.target = FAVOURITE_TARGET if FAVOURITE_TARGET in offered else offered[0]
+        blocked = combo.blockSignals(True)
+        combo.setCurrentIndex(offered.index(parameters.target) if parameters.target in offered else -1)
+        combo.blockSignals(blocked)
+
+    def _onTargetChosen(self, index: int) -> None:
+        if self.parameters is not None and index >= 0:
+            self.parameters.target = self.ui.targetComboBox.itemText(index)
+
+    def _onModelChosen(self, index: int) -> None:
+        if self.parameters is not None and 0 <= index < len(self.catalog.models):
+            self.parameters.model = self.catalog.models[index].name
+
+    def _onDevice(self, device: str) -> None:
+        if self.parameters is not None:
+            self.parameters.device = device
+
+    def _fillModels(self) -> None:
+        combo = self.ui.modelComboBox
+        blocked = combo.blockSignals(True)
+        combo.clear()
+        for model in self.catalog.models:
+            combo.addItem(f"{model.name} {model.version}")
+        combo.blockSignals(blocked)
+        for problem in self.catalog.problems:
+            self.runView.log(problem)
+
+    def _showModel(self, model: ModelEntry | None) -> None:
+        self.advanced.showModel(model)
+        if self.console.runner.isBusy:
+            self.advanced.setEnabled(False)
+        combo = self.ui.modelComboBox
+        blocked = combo.blockSignals(True)
+        combo.setCurrentIndex(-1 if model is None else self.catalog.models.index(model))
+        combo.blockSignals(blocked)
+
+
+def _idOf(node: Any) -> str | None:
+    return None if node is None else str(node.GetID())
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else text + "."
+
+
+def _noModel() -> str:
+    return f"<p>{_('No model is installed: install one under Advanced.')}</p>"

@@ -1,0 +1,111 @@
+"""What is still missing before Apply can run, as sentences for its tooltip. Imports neither qt nor slicer's scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slicer.i18n import tr as _
+
+from .ModelCatalog import ModelEntry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user has chosen so far; nodes by ID.
+
+    Attributes:
+        sources: Node ID by role, chosen roles only.
+        target: Target contrast, empty if none is chosen.
+        model: The chosen model, None if there is none.
+        lowResolution: Node ID of an acquired low-resolution target, None without.
+        brainMask: Node ID, None without.
+        lesionMask: Node ID, None without.
+        reference: Node ID of a real target for scoring, None without.
+        output: Node ID that will be overwritten, None for a new node.
+        attention: Whether an attention map is asked for.
+        problems: Sentences about nodes that cannot be used as they are (no image, warped by a transform, ...).
+    """
+
+    sources: Mapping[str, str]
+    target: str
+    model: ModelEntry | None
+    lowResolution: str | None = None
+    brainMask: str | None = None
+    lesionMask: str | None = None
+    reference: str | None = None
+    output: str | None = None
+    attention: bool = False
+    problems: Sequence[str] = field(default=())
+
+
+def whatIsMissing(request: Request) -> list[str]:
+    """Everything that keeps the request from running, one sentence each; empty if it can run."""
+    missing = list(request.problems)
+    if request.model is None:
+        missing.append(_("No model is installed: install one under Advanced."))
+    if not request.sources:
+        missing.append(_("Choose at least one acquired scan under Inputs."))
+    missing += _repeated(request)
+    if request.model is not None and request.sources:
+        missing += _routeProblems(request, request.model)
+    if request.output is not None and request.output in {*request.sources.values(), request.reference}:
+        missing.append(_("The output would overwrite an input: choose another output volume."))
+    return missing
+
+
+def readyText(request: Request) -> str:
+    """What Apply will do, for its tooltip when nothing is missing."""
+    return _("Make a synthetic {target} from {sources}.").format(
+        target=request.target, sources=", ".join(request.sources)
+    )
+
+
+def _repeated(request: Request) -> list[str]:
+    roles: dict[str, list[str]] = {}
+    for role, node in request.sources.items():
+        roles.setdefault(node, []).append(role)
+    sentences = [
+        _("The same volume is chosen as {roles}: choose each scan once.").format(
+            roles=_("{first} and {second}").format(first=", ".join(several[:-1]), second=several[-1])
+        )
+        for several in roles.values()
+        if len(several) > 1
+    ]
+    if request.reference is not None and request.reference in roles:
+        sentences.append(_("The reference is also a source: a reference is a real scan of the target contrast."))
+    return sentences
+
+
+def _routeProblems(request: Request, model: ModelEntry) -> list[str]:
+    unknown = [role for role in request.sources if role not in model.sources]
+    if unknown:
+        return [
+            _("The model {model} does not take {roles}: leave it empty or choose another model.").format(
+                model=model.name, roles=", ".join(unknown)
+            )
+        ]
+    if not model.targetsFor(request.sources):
+        return [_("The model {model} offers no contrast that is not already given.").format(model=model.name)]
+    if not request.target:
+        return [_("Choose the target contrast.")]
+    missing = []
+    if request.target in request.sources:
+        missing.append(
+            _("{target} is both source and target: leave it out of the inputs or choose another target.").format(
+                target=request.target
+            )
+        )
+    elif not model.offers(request.sources, request.target):
+        missing.append(
+            _("The model {model} does not make {target}: choose another target.").format(
+                model=model.name, target=request.target
+            )
+        )
+    if request.lowResolution is not None and not model.usesLowResolution:
+        missing.append(
+            _("The model {model} cannot use a low-resolution target: leave it empty.").format(model=model.name)
+        )
+    if request.attention and not model.makesAttention:
+        missing.append(_("The model {model} makes no attention map: untick it.").format(model=model.name))
+    return missing

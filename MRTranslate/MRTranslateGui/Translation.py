@@ -1,0 +1,167 @@
+"""From nodes to a synthetic node: what is written for the worker, and how its answer stands in the scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from . import Results
+from .SceneExchange import exportMask, exportVolume, importOnto, nodeOf, problemOf
+from .TaskRunner import Step, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One translation as the user ordered it. Nodes are held by ID: they may be deleted while it runs.
+
+    Attributes:
+        sources: Node ID by contrast, at least one; the first one's grid is the result's.
+        target: Contrast to make.
+        model: Name or folder, None for the shipped one.
+        lowResolution: Node ID of an acquired low-resolution target.
+        brainMask: Node ID of a segmentation or labelmap.
+        reference: Node ID of a real target; only remembered on the result.
+        output: Node ID to fill, None for a new node.
+        wantsAttention: Whether an attention map is made too.
+        attention: Node ID to fill, None for a new node.
+        options: ``device``, ``threads``, ``precision``, ``registration``, ``bias_correction`` as for the library.
+        keepFiles: Keep the temporary files.
+    """
+
+    sources: Mapping[str, str]
+    target: str
+    model: str | None = None
+    lowResolution: str | None = None
+    brainMask: str | None = None
+    reference: str | None = None
+    output: str | None = None
+    wantsAttention: bool = False
+    attention: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    keepFiles: bool = False
+
+
+@dataclass
+class Translated:
+    """What a translation gave; filled while it is taken in."""
+
+    volume: Any = None
+    attention: Any = None
+    warnings: tuple[str, ...] = ()
+
+
+def translationTask(order: Order) -> Task:
+    """The task of an order; its value is a :class:`Translated`."""
+    result = Translated()
+    return Task(
+        kind="translate",
+        prepare=lambda folder: _exports(order, folder),
+        parameters=lambda folder: _parameters(order, folder),
+        receive=lambda answer, folder: _imports(order, result, answer, folder),
+        value=lambda: result,
+        keepFiles=order.keepFiles,
+    )
+
+
+def problemsOf(order: Order) -> list[str]:
+    """Why these nodes cannot be handed over, a sentence each."""
+    named = [*order.sources.items()]
+    for name, nodeID in (
+        (_("Low-resolution target"), order.lowResolution),
+        (_("Brain mask"), order.brainMask),
+    ):
+        if nodeID is not None:
+            named.append((name, nodeID))
+    problems = (problemOf(nodeOf(nodeID), name) for name, nodeID in named)
+    return [problem for problem in problems if problem is not None]
+
+
+def _exports(order: Order, folder: Path) -> Iterator[Step]:
+    first = next(iter(order.sources.values()))
+    for problem in problemsOf(order):
+        raise ValueError(problem)
+    for role, nodeID in order.sources.items():
+        yield lambda role=role, nodeID=nodeID: exportVolume(nodeOf(nodeID), folder / f"{role}.nrrd")
+    if order.lowResolution is not None:
+        yield lambda: exportVolume(nodeOf(order.lowResolution), folder / "low_resolution.nrrd")
+    if order.brainMask is not None:
+        yield lambda: exportMask(nodeOf(order.brainMask), folder / "brain_mask.nrrd", nodeOf(first))
+
+
+def _parameters(order: Order, folder: Path) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        "sources": {role: str(folder / f"{role}.nrrd") for role in order.sources},
+        "target": order.target,
+        "output": str(folder / "synthetic.nii"),
+        **order.options,
+    }
+    if order.model is not None:
+        parameters["model"] = order.model
+    if order.brainMask is not None:
+        parameters["brain_mask"] = str(folder / "brain_mask.nrrd")
+    if order.lowResolution is not None:
+        parameters["low_resolution"] = str(folder / "low_resolution.nrrd")
+    if order.wantsAttention:
+        parameters["attention"] = str(folder / "attention.nii")
+    return parameters
+
+
+def _imports(order: Order, result: Translated, answer: Mapping[str, Any], folder: Path) -> Iterator[Step]:
+    result.warnings = (*answer["warnings"], *answer["fallbacks"])
+    provenance = json.loads(Path(answer["sidecar"]).read_text(encoding="utf-8"))
+    yield lambda: _importVolume(order, result, Path(answer["output"]), provenance)
+    if order.wantsAttention:
+        yield lambda: _importAttention(order, result, folder / "attention.nii", provenance)
+    yield lambda: _finish(order, result, provenance)
+
+
+def _importVolume(order: Order, result: Translated, path: Path, provenance: Mapping[str, Any]) -> None:
+    sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
+    first = next(iter(sources.values()))
+    known = slicer.mrmlScene.GetNodeByID(order.output) if order.output else None
+    node = known or Results.newVolume(Results.syntheticName(order.target, first))
+    try:
+        importOnto(path, node, first)
+    except (OSError, ValueError):
+        if known is None:
+            slicer.mrmlScene.RemoveNode(node)
+        raise
+    reference = slicer.mrmlScene.GetNodeByID(order.reference) if order.reference else None
+    Results.mark(node, kind="volume", target=order.target, sources=sources, reference=reference, provenance=provenance)
+    result.volume = node
+
+
+def _importAttention(order: Order, result: Translated, path: Path, provenance: Mapping[str, Any]) -> None:
+    sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
+    first = next(iter(sources.values()))
+    known = slicer.mrmlScene.GetNodeByID(order.attention) if order.attention else None
+    node = known or Results.newVolume(Results.attentionName(order.target, first))
+    try:
+        importOnto(path, node, first)
+    except (OSError, ValueError):
+        if known is None:
+            slicer.mrmlScene.RemoveNode(node)
+        raise
+    Results.mark(node, kind="attention", target=order.target, sources=sources, reference=None, provenance=provenance)
+    node.SetNodeReferenceID("MRTranslate.Synthetic", result.volume.GetID())
+    result.volume.SetNodeReferenceID("MRTranslate.Attention", node.GetID())
+    result.attention = node
+
+
+def _finish(order: Order, result: Translated, provenance: Mapping[str, Any]) -> None:
+    first = nodeOf(next(iter(order.sources.values())))
+    unit = next((float(source["percentile_value"]) for source in provenance.get("sources", ())), None)
+    reference = slicer.mrmlScene.GetNodeByID(order.reference) if order.reference else None
+    if reference is not None:
+        Results.matchWindow(result.volume, reference)
+    else:
+        Results.matchWindow(result.volume, first, likeUnit=unit)
+    for node in (result.volume, result.attention):
+        if node is not None:
+            Results.placeBeside(node, first)

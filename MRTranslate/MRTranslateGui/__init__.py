@@ -1,0 +1,1 @@
+"""The panel of MRTranslate: everything that knows Slicer, one idea a file."""

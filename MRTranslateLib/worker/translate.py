@@ -1,0 +1,89 @@
+"""Job ``translate``: the main job, from files to a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from MRTranslateLib.progress import Progress
+
+
+class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As :func:`MRTranslateLib.translate` takes them, with paths for images.
+
+    Attributes:
+        sources: File per contrast, in order: the first one's grid is the result's.
+        target: Contrast to make.
+        output: File to write, in the client's folder; ``.nii`` is not compressed and quickest.
+        brain_mask: File, None to find the brain.
+        model: Name or folder, None for the shipped one.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: Of the network.
+        threads: CPU threads, None for physical cores minus one.
+        registration: Which sources to register onto the first.
+        bias_correction: Run N4 first.
+    """
+
+    sources: dict[str, str]
+    target: str
+    output: str
+    brain_mask: str | None = None
+    model: str | None = None
+    device: str = "auto"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int | None = None
+    registration: Literal["auto", "always", "never"] = "auto"
+    bias_correction: bool = False
+
+
+class Translation(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it.
+
+    Attributes:
+        output: The synthetic volume.
+        sidecar: Its provenance, a JSON file.
+        warnings: What to know before trusting it, a sentence each.
+        fallbacks: What could not be done as asked, in words.
+        seconds: The library's own time per stage.
+    """
+
+    output: str
+    sidecar: str
+    warnings: tuple[str, ...]
+    fallbacks: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+def run_translate(parameters: TranslateParameters, progress: Progress) -> Translation:
+    """Translate.
+
+    Raises:
+        MRTranslateError: As :func:`MRTranslateLib.inference.translate.translate`.
+    """
+    # SimpleITK and torch come with the first job that needs them: the worker answers before.
+    from MRTranslateLib.inference.translate import translate
+    from MRTranslateLib.provenance import sidecar_path
+
+    output = Path(parameters.output)
+    result = translate(
+        parameters.sources,
+        parameters.target,
+        output=output,
+        brain_mask=parameters.brain_mask,
+        model=parameters.model,
+        device=parameters.device,
+        precision=parameters.precision,
+        threads=parameters.threads,
+        registration=parameters.registration,
+        bias_correction=parameters.bias_correction,
+        progress=progress,
+    )
+    return Translation(
+        output=str(output),
+        sidecar=str(sidecar_path(output)),
+        warnings=result.warnings,
+        fallbacks=result.provenance.fallbacks,
+        seconds=result.provenance.seconds,
+    )

@@ -1,0 +1,1 @@
+# What packages and describes an extension inside Slicer.

@@ -1,0 +1,157 @@
+"""The console: blocking calls that need no widget, and the recipe page, whose examples are run here."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from Testing.slicer_host import missing_reason
+
+pytestmark = pytest.mark.skipif(missing_reason() is not None, reason=str(missing_reason()))
+RECIPES = Path(__file__).parents[2] / "Resources" / "console_recipes.md"
+
+
+@pytest.fixture
+def worker(slicer_host, monkeypatch):
+    from MRTranslateGui import Console
+    from Testing.slicer.fake_worker import FakeWorker
+
+    class PromptWorker(FakeWorker):
+        """Answers every job as soon as the event loop runs."""
+
+        def submit(self, job):
+            import qt
+
+            number = super().submit(job)
+            self.report("translate", 0.5)
+            qt.QTimer.singleShot(0, self.reply)
+            return number
+
+        def reply(self):
+            if not self._numRunning:
+                return
+            if self.job.kind == "translate":
+                self.answerTranslation()
+            elif self.job.kind == "evaluate":
+                scores = {"num_voxels": 5, "psnr": 30.0, "ssim": 0.9, "nmae": 0.1, "nrmse": 0.2, "bias": 0.0}
+                report = {"brain": scores, "lesion": None, "lesion_labels": {}, "healthy": None, "notes": []}
+                self.answer(report)
+
+    made = PromptWorker()
+    monkeypatch.setattr(Console, "WorkerProcess", lambda: made)
+    return made
+
+
+@pytest.fixture
+def logic(slicer_host, worker):
+    import slicer
+
+    from Testing.slicer.conftest import MODULE_FOLDER
+
+    slicer_host.register_module(MODULE_FOLDER / "MRTranslate.py")
+    return slicer.util.getModuleLogic("MRTranslate")
+
+
+@pytest.fixture
+def nodes(logic):
+    import slicer
+
+    array = np.arange(1, 1 + 12 * 14 * 16, dtype=np.int16).reshape(12, 14, 16)
+    return {
+        role: slicer.util.addVolumeFromArray(array + i, name=role) for i, role in enumerate(("T1w", "T2w", "FLAIR"))
+    }
+
+
+def test_a_call_returns_the_finished_node(logic, nodes):
+    seen = []
+    node = logic.translate(
+        {"T1w": nodes["T1w"], "T2w": nodes["T2w"]}, "FLAIR", progress=lambda stage, done: seen.append((stage, done))
+    )
+    assert node.GetName() == "SYNTHETIC FLAIR from T1w"
+    assert seen == [("translate", 0.5)]
+    assert not logic.runner.isBusy
+
+
+def test_every_option_reaches_the_worker(logic, nodes, worker):
+    logic.translate(
+        {"T1w": nodes["T1w"]}, "FLAIR", model="brain-supervised", device="cpu", threads=2, precision="bf16",
+        registration="always", biasCorrection=True,
+    )  # fmt: skip
+    wanted = {
+        "model": "brain-supervised", "device": "cpu", "threads": 2, "precision": "bf16", "registration": "always",
+        "bias_correction": True, "target": "FLAIR",
+    }  # fmt: skip
+    assert wanted.items() <= dict(worker.job.parameters).items()
+
+
+def test_the_parameters_are_those_the_library_takes(logic, nodes, worker):
+    import msgspec
+
+    from MRTranslateLib.worker.translate import TranslateParameters
+
+    logic.translate({"T1w": nodes["T1w"]}, "FLAIR")
+    msgspec.convert(dict(worker.job.parameters), TranslateParameters)
+
+
+def test_everything_wrong_with_a_call_is_said_at_once_and_nothing_runs(logic, nodes, worker):
+    with pytest.raises(ValueError, match=r"same volume is chosen as T1w and T2w.*does not make PDw"):
+        logic.translate({"T1w": nodes["T1w"], "T2w": nodes["T1w"]}, "PDw")
+    with pytest.raises(ValueError, match="no model nothing: there are brain-supervised"):
+        logic.translate({"T1w": nodes["T1w"]}, "FLAIR", model="nothing")
+    assert worker.jobs == []
+
+
+def test_a_failed_run_raises_its_sentence(logic, nodes, worker):
+    worker.reply = lambda: worker.fail("The brain was not found.")
+    with pytest.raises(RuntimeError, match="The brain was not found"):
+        logic.translate({"T1w": nodes["T1w"]}, "FLAIR")
+    worker.__dict__.pop("reply")
+    assert logic.translate({"T1w": nodes["T1w"]}, "FLAIR") is not None
+
+
+def test_a_call_that_does_not_wait_returns_at_once_and_tells_by_signal(slicer_host, logic, nodes):
+    done = []
+    logic.runner.succeeded.connect(lambda _task, translated: done.append(translated.volume))
+    assert logic.translate({"T1w": nodes["T1w"]}, "FLAIR", waitForCompletion=False) is None
+    with pytest.raises(RuntimeError, match="busy"):
+        logic.translate({"T1w": nodes["T1w"]}, "FLAIR")
+    slicer_host.wait_until(lambda: done)
+    assert done[0].GetName() == "SYNTHETIC FLAIR from T1w"
+
+
+def test_scores_come_as_a_table_node(logic, nodes):
+    synthetic = logic.translate({"T1w": nodes["T1w"]}, "FLAIR")
+    table = logic.evaluate(synthetic, nodes["FLAIR"])
+    assert [table.GetCellText(0, column) for column in (0, 2, 3)] == ["brain", "30", "0.9"]
+
+
+def recipes():
+    """Headings and code of the recipe page."""
+    return re.findall(r"^## (.+?)\n.*?```python\n(.*?)```", RECIPES.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def test_the_recipe_page_has_ten_examples():
+    assert len(recipes()) == 10
+
+
+@pytest.mark.parametrize(("heading", "code"), recipes(), ids=[heading for heading, _ in recipes()])
+def test_each_recipe_runs_as_it_stands(logic, tmp_path, monkeypatch, heading, code):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, heading, "exec"), {"__name__": "__main__"})
+
+
+def test_the_worker_without_a_process_runs_a_job_here(slicer_host):
+    from MRTranslateGui.InProcessWorker import InProcessWorker
+    from MRTranslateGui.TaskRunner import TaskRunner, questionTask
+
+    worker = InProcessWorker()
+    answers, failures = [], []
+    runner = TaskRunner(worker, lambda step: step())
+    runner.succeeded.connect(lambda _task, value: answers.append(value))
+    runner.failed.connect(lambda _task, sentence: failures.append(sentence))
+    runner.run(questionTask("models", {"action": "list"}))
+    assert [model["name"] for model in answers[0]] == ["brain-supervised"]
+    runner.run(questionTask("models", {"action": "remove", "name": "brain-supervised"}))
+    assert "cannot be removed" in failures[0]
+    runner.close()

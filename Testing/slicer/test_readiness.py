@@ -1,0 +1,110 @@
+"""Apply's tooltip says everything that is missing."""
+
+import dataclasses
+
+import pytest
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.models.bundle import read_card
+from Testing.slicer_host import missing_reason
+
+pytestmark = pytest.mark.skipif(missing_reason() is not None, reason=str(missing_reason()))
+
+
+@pytest.fixture
+def readiness(slicer_host):
+    from MRTranslateGui import Readiness
+
+    return Readiness
+
+
+@pytest.fixture
+def model(slicer_host):
+    from MRTranslateGui.ModelCatalog import readCatalog
+
+    return readCatalog().models[0]
+
+
+@pytest.fixture
+def request_of(readiness, model):
+    complete = readiness.Request(sources={"T1w": "n1", "T2w": "n2"}, target="FLAIR", model=model)
+    return lambda **changes: dataclasses.replace(complete, **changes)
+
+
+def test_a_complete_request_lacks_nothing(readiness, request_of):
+    assert readiness.whatIsMissing(request_of()) == []
+    assert readiness.readyText(request_of()) == "Make a synthetic FLAIR from T1w, T2w."
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sources": {}}, "at least one acquired scan"),
+        ({"model": None}, "No model is installed"),
+        ({"target": ""}, "Choose the target contrast"),
+        ({"target": "T1w"}, "both source and target"),
+        ({"target": "PDw"}, "does not make PDw"),
+        ({"sources": {"PDw": "n1"}}, "does not take PDw"),
+        ({"sources": {"T1w": "n1", "T2w": "n1"}}, "same volume is chosen as T1w and T2w"),
+        ({"reference": "n1"}, "reference is also a source"),
+        ({"output": "n1"}, "would overwrite an input"),
+        ({"output": "n3", "reference": "n3"}, "would overwrite an input"),
+        ({"lowResolution": "n4"}, "cannot use a low-resolution target"),
+        ({"attention": True}, "makes no attention map"),
+        ({"problems": ("T1w: the volume x holds no image.",)}, "holds no image"),
+    ],
+)
+def test_each_fault_is_named(readiness, request_of, changes, words):
+    missing = readiness.whatIsMissing(request_of(**changes))
+    assert len(missing) == 1
+    assert words in missing[0]
+
+
+def test_all_faults_are_named_at_once(readiness, request_of):
+    missing = readiness.whatIsMissing(request_of(sources={"T1w": "n1", "T2w": "n1"}, output="n1", attention=True))
+    assert len(missing) == 3
+
+
+def test_no_target_left_is_said(readiness, request_of):
+    everything = {role: role for role in ("T1w", "T1wGd", "T2w", "FLAIR")}
+    assert "no contrast that is not already given" in readiness.whatIsMissing(request_of(sources=everything))[0]
+
+
+def test_the_panel_offers_the_routes_that_the_library_offers(model):
+    card = read_card(model.folder)
+    for sources in ((), ("T1w",), ("T1w", "T2w"), ("PDw",), ("T1w", "PDw"), ("T1w", "T1wGd", "T2w", "FLAIR")):
+        for target in Contrast:
+            assert model.offers(sources, target.value) == card.offers([Contrast(name) for name in sources], target)
+
+
+def test_a_damaged_card_is_reported_and_the_others_are_shown(slicer_host, model, tmp_path):
+    from MRTranslateGui.ModelCatalog import readCatalog
+
+    for name in ("broken", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "broken" / "model.json").write_text("{")
+    (tmp_path / "empty" / "model.json").write_text("{}")
+    catalog = readCatalog([(model.folder.parent, True), (tmp_path, False)])
+    assert catalog.models == (model,)
+    assert [problem.partition(":")[0] for problem in catalog.problems] == ["broken", "empty"]
+
+
+def test_the_card_is_readable_without_the_packages_that_come_later(slicer_host, monkeypatch):
+    import sys
+
+    from MRTranslateGui.ModelCatalog import readCatalog
+
+    for name in [name for name in sys.modules if name.startswith("MRTranslateLib.models")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    assert readCatalog().models
+
+
+def test_the_card_says_first_what_it_is_not_for_and_how_good_the_route_is(slicer_host, model):
+    from MRTranslateGui.ModelCardText import cardHtml, routeQuality
+
+    html = cardHtml(model, ("T1w", "T2w"), "FLAIR")
+    assert html.index(model.card["not_for"]) < html.index(model.card["intended_use"])
+    assert "PSNR 18.0 dB" in html
+    assert "never measured" in routeQuality(model, ("T1wGd",), "FLAIR")
+    assert all(limit in html for limit in model.card["limits"])
