@@ -34,12 +34,14 @@ class Panel:
     Attributes:
         title: Shown above it.
         array: ``(R, A, S)`` in canonical axes, 0..1; an absolute error if ``is_error``.
-        is_error: Shown in heat-map colours, 0..``ERROR_RANGE``.
+        is_error: Shown in heat-map colours, 0..``error_range``.
+        error_range: Top of that scale; the legend of :func:`comparison_figure` is for the usual one.
     """
 
     title: str
     array: NDArray[np.float32]
     is_error: bool = False
+    error_range: float = ERROR_RANGE
 
 
 def comparison_figure(
@@ -89,6 +91,29 @@ def comparison_figure(
     return canvas
 
 
+def axial_strip(panels: Sequence[Panel], spacing_mm: tuple[float, float]) -> Image.Image:
+    """One axial slice of several images side by side, radiological convention, with titles and the notice.
+
+    Args:
+        panels: Left to right; arrays ``(R, A, 1)``, all of one shape.
+        spacing_mm: Pixel size along right and anterior.
+    """
+    right_mm, anterior_mm = spacing_mm
+    pictures = [_picture((panel.array[::-1, ::-1, 0].T, anterior_mm, right_mm), panel) for panel in panels]
+    width = max(round(MIN_TILE_MM * PIXELS_PER_MM), pictures[0].width)
+    height = LABEL_HEIGHT + pictures[0].height + LABEL_HEIGHT
+    canvas = Image.new("RGB", (len(panels) * (width + GAP) + GAP, height), (18, 18, 20))
+    draw = ImageDraw.Draw(canvas)
+    for column, (panel, picture) in enumerate(zip(panels, pictures, strict=True)):
+        left = GAP + column * (width + GAP)
+        draw.rectangle((left, LABEL_HEIGHT, left + width - 1, LABEL_HEIGHT + picture.height - 1), (0, 0, 0))
+        canvas.paste(picture, (left + (width - picture.width) // 2, LABEL_HEIGHT))
+        draw.text((left + width / 2, LABEL_HEIGHT / 2), panel.title, (235, 235, 235), _font(15), anchor="mm")
+    draw.text((GAP * 2, LABEL_HEIGHT + picture.height / 2), LEFT_EDGES[0], (160, 160, 160), _font(14), anchor="lm")
+    draw.text((canvas.width - GAP * 2, height - LABEL_HEIGHT / 2), NOTICE, (255, 180, 60), _font(14), anchor="rm")
+    return canvas
+
+
 def _content_box(
     arrays: Sequence[NDArray[np.float32]], spacing_mm: tuple[float, float, float]
 ) -> tuple[slice, slice, slice]:
@@ -119,7 +144,7 @@ def _planes(
 def _picture(plane: tuple[NDArray[np.float32], float, float], panel: Panel) -> Image.Image:
     """A plane in its colours at its size."""
     values, row_mm, column_mm = plane
-    pixels = _heat(values / ERROR_RANGE) if panel.is_error else _grey(values)
+    pixels = _heat(values / panel.error_range) if panel.is_error else _grey(values)
     height, width = (round(n * mm * PIXELS_PER_MM) for n, mm in zip(values.shape, (row_mm, column_mm), strict=True))
     return Image.fromarray(pixels).resize((max(width, 1), max(height, 1)), Image.Resampling.BICUBIC)
 

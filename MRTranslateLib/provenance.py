@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import MRTranslateLib
+from MRTranslateLib.attention.report import AttentionReport
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import full_extension, json_text, reason, shown
@@ -121,6 +122,22 @@ class OutputRecord(_Record, frozen=True, kw_only=True):
     unit: str
 
 
+class AttentionRecord(_Record, frozen=True, kw_only=True):
+    """The attention map that was made beside the result.
+
+    Attributes:
+        weights_sha256: Of the local discriminator.
+        lesion_mask: Whose regions were measured, None without.
+        output: The map.
+        report: What a value means, regions and hardest spots.
+    """
+
+    weights_sha256: str
+    lesion_mask: FileRecord | None
+    output: OutputRecord
+    report: AttentionReport
+
+
 class Provenance(_Record, frozen=True, kw_only=True):
     """Everything that made a result.
 
@@ -142,6 +159,7 @@ class Provenance(_Record, frozen=True, kw_only=True):
         warnings: What the user was warned of.
         fallbacks: What could not be done as asked (memory), in words.
         output: The result.
+        attention: The attention map, None where none was asked for.
     """
 
     schema_version: Literal[1]
@@ -161,6 +179,7 @@ class Provenance(_Record, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     fallbacks: tuple[str, ...]
     output: OutputRecord
+    attention: AttentionRecord | None = None
 
 
 def sidecar_path(output: Path) -> Path:

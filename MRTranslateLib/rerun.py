@@ -21,7 +21,7 @@ class RerunResult:
     """A repeated run.
 
     Attributes:
-        identical: Whether every voxel and the grid are the same.
+        identical: Whether every voxel and the grid are the same, of the attention map too where there was one.
         differences: Why they may differ: other model, program, libraries, device, threads; a sentence each.
         former: The sidecar.
         result: The new result.
@@ -61,11 +61,14 @@ def rerun(
     sources = {source.contrast: _find(source.file, source.contrast.value, path) for source in former.sources}
     mask = former.brain_mask.file
     parameters = former.parameters
+    lesion = None if former.attention is None else former.attention.lesion_mask
     result = translate(
         sources,
         former.target,
         output=output,
         brain_mask=None if mask is None else _find(mask, "brain mask", path, labels=True),
+        attention=former.attention is not None,
+        lesion_mask=None if lesion is None else _find(lesion, "lesion mask", path, labels=True),
         model=former.model.name,
         device=parameters.device,
         precision=parameters.precision,
@@ -77,7 +80,7 @@ def rerun(
         store=store,
     )
     return RerunResult(
-        result.provenance.output.sha256 == former.output.sha256,
+        _hashes(result.provenance) == _hashes(former),
         tuple(_differences(former, result.provenance)),
         former,
         result,
@@ -99,10 +102,21 @@ def _find(record: FileRecord, role: str, sidecar: Path, *, labels: bool = False)
     raise InputError(f"{role} is neither at {shown(candidates[0])} nor beside {shown(sidecar)}; put it there")
 
 
+def _hashes(record: Provenance) -> tuple[str, ...]:
+    """Of everything that a run made."""
+    attention = () if record.attention is None else (record.attention.output.sha256,)
+    return (record.output.sha256, *attention)
+
+
+def _discriminator(record: Provenance) -> str:
+    return "none" if record.attention is None else record.attention.weights_sha256[:12]
+
+
 def _differences(former: Provenance, repeated: Provenance) -> list[str]:
     pairs = {
         "program": (former.program, repeated.program),
         "model weights": (former.model.weights_sha256[:12], repeated.model.weights_sha256[:12]),
+        "local discriminator": (_discriminator(former), _discriminator(repeated)),
         "device": (former.device, repeated.device),
         "platform": (former.platform, repeated.platform),
         **{name: (former.libraries.get(name), version) for name, version in repeated.libraries.items()},

@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="start a run from a configuration")
     fit.add_argument("config", type=Path)
     fit.add_argument("--run", type=Path, required=True, dest="folder", help="folder of the new run")
+    fit.add_argument("--init", type=Path, metavar="RUN", help="begin with the weights of another run")
     fit.set_defaults(run=_fit)
     resume = commands.add_parser("resume", help="continue a run that was stopped")
     resume.add_argument("folder", type=Path)
@@ -153,6 +154,7 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
     from training.distributed import join_processes
     from training.engine import Run
     from training.evaluation import REPORTED_ROUTES, flat_table, predict_slices, score_routes
+    from training.warm_start import start_from
 
     torch.set_num_threads(options.threads)
     processes, device = join_processes(options.device)
@@ -161,6 +163,8 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
     run = Run(config, train, options.folder, data_fingerprint=data, device=device, processes=processes)
     if resume:
         run.resume()
+    elif options.init is not None:
+        start_from(run, options.init)
     run.fit(
         lambda generator: flat_table(
             score_routes(

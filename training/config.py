@@ -192,12 +192,14 @@ class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
         start_step: Before, it learns from known motions alone and targets are taken as they are.
         known_motion_affine_level: Level k of RegGAN's affine motion for pairs that are moved on purpose.
         known_motion_elastic_voxels: Longest elastic displacement of those pairs.
+        known_motion_of: What is moved: the ``target`` where the data are aligned, else the ``translation``.
     """
 
     learning_rate_share: float
     start_step: int
     known_motion_affine_level: float
     known_motion_elastic_voxels: float
+    known_motion_of: Literal["target", "translation"]
 
 
 class AttentionConfig(Section, frozen=True, kw_only=True):

@@ -20,34 +20,45 @@ LINE = (31, 119, 180)
 
 
 def append_row(path: Path, row: dict[str, float]) -> None:
-    """Add a row to a CSV table; values that its header does not know are left out, missing ones stay empty."""
+    """Add a row to a CSV table; a value that is new gets a column of its own, one that is missing stays empty."""
+    rounded = {name: round(value, 5) for name, value in row.items()}
+    columns, rows = _read_table(path)
+    if set(row) <= set(columns):
+        with path.open("a", encoding="utf-8", newline="") as file:
+            csv.DictWriter(file, columns).writerow(rounded)
+        return
+    columns += [name for name in row if name not in columns]
+    with atomic_file(path, overwrite=True) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows([*rows, rounded])
+
+
+def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if not path.exists():
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.DictWriter(file, list(row)).writeheader()
+        return [], []
     with path.open(encoding="utf-8", newline="") as file:
-        columns = next(csv.reader(file))
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
-        writer.writerow({name: round(value, 5) for name, value in row.items()})
+        reader = csv.DictReader(file)
+        rows = list(reader)
+        return list(reader.fieldnames or ()), rows
 
 
 def draw_curves(folder: Path) -> None:
     """Draw every column of every table of a run over its steps, as ``curves.png``."""
     curves = []
     for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        for name in rows[0] if rows else []:
+        columns, rows = _read_table(path)
+        for name in columns:
             points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
             if name not in ("step", "seconds") and len(points) > 1:
                 curves.append((f"{path.stem}: {name}", points))
     if not curves:
         return
-    columns = 3
-    rows_needed = -(-len(curves) // columns)
-    canvas = Image.new("RGB", (columns * PANEL_WIDTH, rows_needed * PANEL_HEIGHT), "white")
+    across = 3
+    down = -(-len(curves) // across)
+    canvas = Image.new("RGB", (across * PANEL_WIDTH, down * PANEL_HEIGHT), "white")
     for index, (title, points) in enumerate(curves):
-        canvas.paste(_panel(title, points), (index % columns * PANEL_WIDTH, index // columns * PANEL_HEIGHT))
+        canvas.paste(_panel(title, points), (index % across * PANEL_WIDTH, index // across * PANEL_HEIGHT))
     _save(canvas, folder / "curves.png")
 
 

@@ -19,6 +19,7 @@ def cardHtml(model: ModelEntry, sources: Collection[str], target: str) -> str:
         _heading(_("Not for")) + _paragraph(card["not_for"]),
         _heading(_("Quality on this route")) + f"<p>{escape(routeQuality(model, sources, target))}</p>",
         _heading(_("Intended use")) + _paragraph(card["intended_use"]),
+        _heading(_("Attention map")) + _paragraph(attentionText(model)),
         _heading(_("Limits")) + _list(card["limits"]),
         _heading(_("Measured routes")) + _qualityTable(card["quality"]),
         _heading(_("Trained on")) + _list(_dataSentence(data) for data in card["training_data"]),
@@ -43,6 +44,24 @@ def routeQuality(model: ModelEntry, sources: Collection[str], target: str) -> st
     if row["baseline_brain_psnr"] is not None:
         text += _("; a simple regression reaches {psnr:.1f} dB").format(psnr=row["baseline_brain_psnr"])
     return text + "."
+
+
+def attentionText(model: ModelEntry) -> str:
+    """What the attention map of this model means and is worth."""
+    if not model.makesAttention:
+        return _("This model makes none.")
+    calibration = model.card["components"]["local_discriminator"].get("calibration")
+    text = _("The values were not compared with errors: they rank places within one image.")
+    if calibration is not None:
+        text = str(calibration["statement"])
+    rows = model.card.get("attention_quality", ())
+    if not rows:
+        return text + " " + _("How well it points at errors was not measured.")
+    mean, control = (sum(row[name] for row in rows) / len(rows) for name in ("attention", "gradient"))
+    measured = _(
+        "It finds the worst tenth of the voxels with AUROC {mean:.2f} (0.5 is chance; source edges {control:.2f})."
+    )
+    return text + " " + measured.format(mean=mean, control=control)
 
 
 def _dataSentence(data: Mapping[str, Any]) -> str:

@@ -42,13 +42,17 @@ class ModelEntry:
 
     @property
     def usesLowResolution(self) -> bool:
-        """Whether an acquired low-resolution target helps it (system C)."""
-        return "C" in self.card["systems_trained"]
+        """Whether it comes with the super-resolution branch for an acquired low-resolution target (system C)."""
+        return self._has("super_resolution")
 
     @property
     def makesAttention(self) -> bool:
         """Whether it comes with the local discriminator that gives the attention map (system B)."""
-        return "B" in self.card["systems_trained"]
+        return self._has("local_discriminator")
+
+    def _has(self, component: str) -> bool:
+        """Whether the bundle holds a network of that name beside the generator; cards without any lack the key."""
+        return self.card.get("components", {}).get(component) is not None
 
     def targetsFor(self, sources: Collection[str]) -> tuple[str, ...]:
         """The contrasts it makes from these sources; none if it cannot take all of them."""

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import textwrap
 
+from MRTranslateLib.attention.calibrate import statement
 from MRTranslateLib.cli.tables import render_table
 from MRTranslateLib.models.card import ModelCard, RouteQuality
+from MRTranslateLib.models.components import AttentionQuality
 
 WIDTH = 100
 QUALITY_COLUMNS = ("route", "split", "cases", "brain dB", "(regression)", "SSIM", "lesion dB", "(regression)")
+ATTENTION_COLUMNS = (
+    "route",
+    "split",
+    "cases",
+    "attention AUROC",
+    "(gradient)",
+    "with lesion",
+    "attention AUROC",
+    "(nearness to lesion)",
+)
 
 
 def render_card(card: ModelCard) -> str:
@@ -21,6 +33,7 @@ def render_card(card: ModelCard) -> str:
         _paragraph("Not for", card.not_for),
         f"Takes any of {', '.join(card.sources)}; makes {', '.join(card.targets)} where that is not given.",
         f"Network {card.architecture.name}, trained: {', '.join(card.systems_trained)}.",
+        _attention(card),
         _quality(card),
         "\n".join(["Limits:", *(_item(limit) for limit in card.limits)]),
         f"Seen in training: {in_plane[0]:g} to {in_plane[1]:g} mm in plane, {slices[0]:g} to {slices[1]:g} mm between "
@@ -44,7 +57,7 @@ def render_card(card: ModelCard) -> str:
             ]
         ),
     ]
-    return "\n\n".join(sections)
+    return "\n\n".join(section for section in sections if section)
 
 
 def _quality(card: ModelCard) -> str:
@@ -52,6 +65,39 @@ def _quality(card: ModelCard) -> str:
         return "No route was measured."
     table = render_table([QUALITY_COLUMNS, *(_row(row) for row in card.quality)], "llrrrrrr")
     return f"{table}\n\n{_paragraph('How measured', card.metrics_protocol)}\n  {card.metrics_command}"
+
+
+def _attention(card: ModelCard) -> str:
+    """What the attention map is worth."""
+    component = card.components.local_discriminator
+    if component is None:
+        return "Makes no attention map: it comes without a local discriminator."
+    heading = _paragraph("Makes an attention map", statement(component.calibration))
+    if not card.attention_quality:
+        return f"{heading}\nHow well the map points at errors was not measured."
+    rows = card.attention_quality
+    better = sum(row.beats_controls for row in rows)
+    table = render_table([ATTENTION_COLUMNS, *(_attention_row(row) for row in rows)], "llrrrrrr")
+    verdict = f"The map beats every naive control on {better} of {len(rows)} measured routes."
+    measured = _paragraph("How measured", card.attention_protocol)
+    return f"{heading}\n\n{table}\n{verdict}\n\n{measured}\n  {card.attention_command}"
+
+
+def _attention_row(row: AttentionQuality) -> tuple[str, ...]:
+    return (
+        f"{'+'.join(row.sources)}>{row.target}",
+        row.split,
+        str(row.num_cases),
+        f"{row.attention:.3f}",
+        f"{row.gradient:.3f}",
+        str(row.num_lesion_cases),
+        _share(row.attention_lesion_cases),
+        _share(row.distance),
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _row(row: RouteQuality) -> tuple[str, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from msgspec import to_builtins
+
+from MRTranslateLib.cli.attention_text import render_attention
 from MRTranslateLib.cli.report import say_event, say_warnings, shown_progress
 from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import UsageError
@@ -29,6 +32,19 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
     parser.add_argument("--target", required=True, metavar="CONTRAST", help=f"one of {', '.join(Contrast)}")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="a sidecar .json is written beside")
     parser.add_argument("--brain-mask", type=Path, metavar="FILE", help="nonzero is brain; else found automatically")
+    parser.add_argument(
+        "--attention",
+        type=Path,
+        metavar="FILE",
+        help="also write an attention map, 0..1, high where the result is hard to believe; for models that have a local "
+        "discriminator",
+    )
+    parser.add_argument(
+        "--lesion-mask",
+        type=Path,
+        metavar="FILE",
+        help="integer labels, 0 is no lesion: measure the attention map in the lesion and around it",
+    )
     parser.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     parser.add_argument(
         "--registration",
@@ -71,6 +87,8 @@ def run_translate(options: argparse.Namespace) -> int:
             options.target,
             output=options.output,
             brain_mask=options.brain_mask,
+            attention=False if options.attention is None else options.attention,
+            lesion_mask=options.lesion_mask,
             model=options.model,
             device=options.device,
             precision=options.precision,
@@ -81,10 +99,16 @@ def run_translate(options: argparse.Namespace) -> int:
             progress=progress,
         )
     say_warnings((*result.warnings, *result.provenance.fallbacks), as_json=as_json)
+    attention = result.provenance.attention
     if as_json:
-        say_event("result", output=str(result.path), seconds=result.provenance.seconds)
+        made = (
+            {} if attention is None else {"attention": attention.output.path, "report": to_builtins(attention.report)}
+        )
+        say_event("result", output=str(result.path), seconds=result.provenance.seconds, **made)
     else:
         print(f"SYNTHETIC {result.provenance.target} written to {result.path} (not for diagnostic use)")
+        if attention is not None:
+            print(f"\nAttention map written to {attention.output.path}\n{render_attention(attention.report)}")
     return 0
 
 

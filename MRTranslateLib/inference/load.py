@@ -1,13 +1,15 @@
-"""A bundle's weights as a generator ready to run."""
+"""A bundle's weights as networks ready to run."""
 
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.inference.kept import kept_or_loaded
 from MRTranslateLib.models.bundle import Bundle, load_tensors
 from MRTranslateLib.networks.generator import Generator, build_generator
+from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, build_local_discriminator
 
 
 def load_generator(bundle: Bundle) -> Generator:
@@ -24,15 +26,37 @@ def load_generator(bundle: Bundle) -> Generator:
 def _load(bundle: Bundle) -> Generator:
     card = bundle.card
     generator = build_generator(card.architecture.name, card.architecture.parameters)
-    tensors = {name: torch.from_numpy(values) for name, values in load_tensors(bundle).items()}
+    _fill(generator, bundle, None, card.architecture.name)
+    return generator.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+
+
+def load_local_discriminator(bundle: Bundle) -> LocalDiscriminator:
+    """The local discriminator of a bundle, as :func:`load_generator`.
+
+    Raises:
+        ModelError: If the bundle has none, or its parameters or weights do not fit.
+    """
+    parameters = bundle.card.require_attention().parameters
+    key = f"local_discriminator {bundle.component_sha256('local_discriminator')} {sorted(parameters.items())}"
+    return kept_or_loaded(key, lambda: _load_local_discriminator(bundle))
+
+
+def _load_local_discriminator(bundle: Bundle) -> LocalDiscriminator:
+    discriminator = build_local_discriminator(bundle.card.require_attention().parameters)
+    _fill(discriminator, bundle, "local_discriminator", "local_discriminator")
+    return discriminator.eval()
+
+
+def _fill(network: nn.Module, bundle: Bundle, component: str | None, architecture: str) -> None:
+    """Load the weights of the generator (None) or of a component into a network of that architecture."""
+    tensors = {name: torch.from_numpy(values) for name, values in load_tensors(bundle, component).items()}
     try:
-        generator.load_state_dict(tensors)
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         raise ModelError(
-            f"weights of model {card.name} do not fit its architecture {card.architecture.name}: install it again "
+            f"weights of model {bundle.card.name} do not fit its architecture {architecture}: install it again "
             f"({' '.join(str(error).split())[:200]})"
         ) from None
-    return generator.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 
 def device_name(device: str) -> str:

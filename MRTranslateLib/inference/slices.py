@@ -100,14 +100,14 @@ def translate_slices(generator: Generator, job: SliceJob, execution: Execution, 
     runner = _Runner(generator, execution, execution.device, GPU_BATCH_SIZE if on_gpu else 1)
     height, width = next(iter(job.sources.values())).shape[1:]
     result = np.empty((len(job.indices), height, width), np.float32)
-    with _settings(execution):
+    with run_settings(execution):
         generator.to(execution.device).eval()
         done = 0
         while done < len(job.indices):
             progress.step("translate", done / len(job.indices))
             rows = job.indices[done : done + runner.batch_size]
             try:
-                predicted = runner.run(_stack(generator, job, rows), one_hot(job.target, len(rows)))
+                predicted = runner.run(stack_slices(generator, job, rows), one_hot(job.target, len(rows)))
             except torch.OutOfMemoryError:
                 if runner.device == "cpu":
                     raise
@@ -119,8 +119,14 @@ def translate_slices(generator: Generator, job: SliceJob, execution: Execution, 
     return SliceResult(result, runner.device, tuple(runner.fallbacks))
 
 
-def _stack(generator: Generator, job: SliceJob, rows: NDArray[np.intp]) -> SourceSlices:
-    """The network's input for some slices; beyond the ends of the volume there are zeros."""
+def stack_slices(generator: Generator, job: SliceJob, rows: NDArray[np.intp]) -> SourceSlices:
+    """The network's input for some slices; beyond the ends of the volume there are zeros.
+
+    Args:
+        generator: Says how many neighbours it wants and of which its sizes must be multiples.
+        job: Where the slices come from.
+        rows: Indices of the slices.
+    """
     num_slices, height, width = next(iter(job.sources.values())).shape
     padded = [length + -length % generator.size_multiple for length in (height, width)]
     images = torch.zeros(len(rows), len(Contrast), generator.num_neighbours, *padded)
@@ -139,8 +145,8 @@ def _stack(generator: Generator, job: SliceJob, rows: NDArray[np.intp]) -> Sourc
 
 
 @contextmanager
-def _settings(execution: Execution) -> Iterator[None]:
-    """Threads and deterministic algorithms for the run; the process's own settings come back afterwards."""
+def run_settings(execution: Execution) -> Iterator[None]:
+    """Threads and deterministic algorithms for a run; the process's own settings come back afterwards."""
     threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
     deterministic = torch.backends.cudnn.deterministic
     torch.set_num_threads(execution.threads)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os import PathLike
@@ -19,23 +19,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from MRTranslateLib import io, provenance
+from MRTranslateLib.attention.attention_map import AttentionMap
+from MRTranslateLib.attention.report import HardRegion
 from MRTranslateLib.contrast import Contrast, parse_contrast
-from MRTranslateLib.errors import InputError
+from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.files import atomic_file, refuse_unfit_output
+from MRTranslateLib.inference.attention import LesionMask, attention_of, lesion_on_output_grid
 from MRTranslateLib.inference.device import Execution, Precision, choose_execution
+from MRTranslateLib.inference.output_grid import values_on_output_grid
 from MRTranslateLib.inference.prepare import Prepared, prepare
 from MRTranslateLib.inference.sources import Image, load_image
 from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.preprocessing.guard import check_distinct, check_request
 from MRTranslateLib.preprocessing.normalization import SYNTHETIC_UNITS
-from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.progress import Progress, ProgressCallback
-from MRTranslateLib.provenance import Parameters, Provenance
-from MRTranslateLib.volume import Volume, from_canonical, from_slices, to_canonical
+from MRTranslateLib.provenance import AttentionRecord, OutputRecord, Parameters, Provenance
+from MRTranslateLib.volume import Volume, from_canonical
 
 Registration = Literal["auto", "always", "never"]
-SHARES = {"read": (0.0, 0.05), "prepare": (0.05, 0.45), "translate": (0.45, 0.95), "write": (0.95, 1.0)}
+SHARES = {
+    "read": (0.0, 0.05),
+    "prepare": (0.05, 0.45),
+    "translate": (0.45, 0.92),
+    "attention": (0.92, 0.95),
+    "write": (0.95, 1.0),
+}
 """Where each stage begins and ends in the progress of the whole run."""
 
 
@@ -50,6 +59,8 @@ class TranslationResult:
         warnings: What to know before trusting it, a sentence each.
         provenance: How to make it again.
         path: Where it was written, None if only in memory; the sidecar lies beside it.
+        attention: float32 on the same grid, 0..1, 0 outside the brain, high where the translation is hard to believe;
+            ``provenance.attention`` says what a value means and measures the regions. None if not asked for.
     """
 
     volume: Volume
@@ -57,6 +68,13 @@ class TranslationResult:
     warnings: tuple[str, ...]
     provenance: Provenance
     path: Path | None
+    attention: Volume | None = None
+
+    @property
+    def hard_regions(self) -> tuple[HardRegion, ...]:
+        """Where the attention map is highest, the largest first; empty without a map."""
+        record = self.provenance.attention
+        return () if record is None else record.report.hard_regions
 
 
 @dataclass
@@ -90,6 +108,8 @@ def translate(
     *,
     output: str | PathLike[str] | None = None,
     brain_mask: Image | None = None,
+    attention: bool | str | PathLike[str] = False,
+    lesion_mask: Image | None = None,
     model: str | PathLike[str] | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
@@ -108,6 +128,9 @@ def translate(
         output: File to write (``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``), with a sidecar ``.json`` beside it; None
             keeps the result in memory.
         brain_mask: Nonzero is brain; None takes the zero background of a stripped source or extracts the brain.
+        attention: Make an attention map too; a path also writes it, with the same sidecar beside it.
+        lesion_mask: Integer labels, 0 is no lesion, on any grid in the first source's space: the regions in which the
+            attention map is measured. Without it they are octants of the brain.
         model: Name of an installed model or folder of a bundle; None for the shipped one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, or ``bf16`` by autocast: faster where the processor has it, differs by about 1 %.
@@ -122,9 +145,9 @@ def translate(
         The result; the same input on the same device and number of threads gives the same bits.
 
     Raises:
-        UsageError: If the request makes no sense, or ``output`` exists.
+        UsageError: If the request makes no sense, or an output exists.
         InputError: If an image cannot be read or is unsuitable.
-        ModelError: If the model is missing, damaged, or does not offer the route.
+        ModelError: If the model is missing, damaged, or does not offer the route or the attention map.
         CancelledError: If the caller stopped the run; nothing is written then.
     """
     run = _Run(progress if isinstance(progress, Progress) else Progress(progress))
@@ -132,6 +155,7 @@ def translate(
     given = {parse_contrast(str(contrast)): image for contrast, image in sources.items()}
     check_request(given, wanted)
     path = None if output is None else _checked_output(Path(output), overwrite)
+    attention_path = _checked_attention(attention, lesion_mask, path, overwrite)
     execution = choose_execution(device, precision, threads)
     with run.stage("read"):
         images = {contrast: load_image(image, contrast.value) for contrast, image in given.items()}
@@ -139,6 +163,10 @@ def translate(
         check_distinct({contrast: image.record.sha256 for contrast, image in images.items()})
         bundle = (store or ModelStore()).find(model)
         bundle.card.require_route(images, wanted)
+        if attention:
+            bundle.card.require_attention()
+        drawn = None if lesion_mask is None else load_image(lesion_mask, "lesion mask", labels=True)
+        first = next(iter(images.values())).volume
     with run.stage("prepare") as stage:
         prepared = prepare(
             images,
@@ -148,10 +176,25 @@ def translate(
             bias_correction=bias_correction,
             progress=stage,
         )
+        lesion = None if drawn is None else lesion_on_output_grid(drawn, first, prepared)
+        warnings = (*prepared.warnings, *(() if lesion is None else lesion.warnings))
     with run.stage("translate") as stage:
         values, device_used, fallbacks = _run_network(bundle, prepared, wanted, execution, stage)
+    made: AttentionMap | None = None
+    if attention:
+        with run.stage("attention") as stage:
+            made, given_up = attention_of(
+                values,
+                bundle=bundle,
+                prepared=prepared,
+                target=wanted,
+                first=first,
+                lesion=lesion,
+                execution=execution,
+                progress=stage,
+            )
+            fallbacks = (*fallbacks, *given_up)
     with run.stage("write") as stage:
-        first = next(iter(images.values())).volume
         volume = _on_output_grid(values, prepared, first)
         brain = Volume(from_canonical(prepared.brain.volume.array, first), first.affine)
         record = _provenance(
@@ -167,14 +210,18 @@ def translate(
             ),
             device=device_used,
             fallbacks=fallbacks,
+            warnings=warnings,
             volume=volume,
             path=path,
             seconds=run.seconds,
+            attention=None if made is None else _attention_record(made, bundle, lesion, attention_path),
         )
-        if path is not None:
-            stage.step("write", 0.5)
-            _write(path, volume, record, overwrite=overwrite)
-    return TranslationResult(volume, brain, prepared.warnings, record, path)
+        files = {} if path is None else {path: volume}
+        if made is not None and attention_path is not None:
+            files[attention_path] = made.volume
+        stage.step("write", 0.5)
+        _write(files, record, overwrite=overwrite)
+    return TranslationResult(volume, brain, warnings, record, path, None if made is None else made.volume)
 
 
 def _checked_output(path: Path, overwrite: bool) -> Path:
@@ -183,6 +230,20 @@ def _checked_output(path: Path, overwrite: bool) -> Path:
     refuse_unfit_output(path, overwrite=overwrite)
     sidecar = provenance.sidecar_path(path)
     refuse_unfit_output(sidecar, overwrite=overwrite or _is_orphan(sidecar))
+    return path
+
+
+def _checked_attention(
+    attention: bool | str | PathLike[str], lesion_mask: Image | None, output: Path | None, overwrite: bool
+) -> Path | None:
+    """Where to write the attention map, None for nowhere; refuses what makes no sense before the work is done."""
+    if lesion_mask is not None and not attention:
+        raise UsageError("a lesion mask says in which regions to measure the attention map: ask for the map too")
+    if isinstance(attention, bool):
+        return None
+    path = _checked_output(Path(attention), overwrite)
+    if output is not None and provenance.sidecar_path(path).absolute() == provenance.sidecar_path(output).absolute():
+        raise UsageError(f"{path} and {output} would have the same sidecar: give the attention map another name")
     return path
 
 
@@ -211,16 +272,8 @@ def _run_network(
 
 def _on_output_grid(slices: NDArray[np.float32], prepared: Prepared, first: Volume) -> Volume:
     """Slices of the brain box back onto the first source's own axes, in the units of DESIGN section 3."""
-    canonical = to_canonical(first)
-    every = prepared.grid.translate_every
-    shape = prepared.grid.grid.shape
-    full = np.zeros((*shape[:2], canonical.shape[2]), np.float32)
-    right, anterior, _ = prepared.box
-    full[right, anterior, prepared.indices_in_output] = from_slices(slices)
-    affine = prepared.grid.grid.affine @ np.diag([1.0, 1.0, every, 1.0])
-    on_grid = resample(Volume(full, affine), canonical).array
-    scaled = np.round(on_grid * SYNTHETIC_UNITS * prepared.brain.volume.array).astype(np.int16)
-    return Volume(np.ascontiguousarray(from_canonical(scaled, first)), first.affine)
+    values = values_on_output_grid(slices, prepared, first)
+    return values.with_array(np.round(values.array * SYNTHETIC_UNITS).astype(np.int16))
 
 
 def _provenance(
@@ -231,9 +284,11 @@ def _provenance(
     parameters: Parameters,
     device: str,
     fallbacks: tuple[str, ...],
+    warnings: tuple[str, ...],
     volume: Volume,
     path: Path | None,
     seconds: dict[str, float],
+    attention: AttentionRecord | None,
 ) -> Provenance:
     return Provenance(
         schema_version=provenance.SCHEMA_VERSION,
@@ -252,24 +307,42 @@ def _provenance(
         platform=provenance.platform_description(),
         seed=0,
         seconds=seconds,
-        warnings=prepared.warnings,
+        warnings=warnings,
         fallbacks=fallbacks,
-        output=provenance.OutputRecord(
-            path=None if path is None else str(path.absolute()),
-            sha256=provenance.content_sha256(volume.array, volume.affine),
-            shape=volume.shape,
-            spacing_mm=volume.spacing_mm,
-            unit=f"{SYNTHETIC_UNITS:g} is the 99.5th percentile of the brain in {target}; 0 is background",
+        output=_output_record(
+            volume, path, f"{SYNTHETIC_UNITS:g} is the 99.5th percentile of the brain in {target}; 0 is background"
         ),
+        attention=attention,
     )
 
 
-def _write(path: Path, volume: Volume, record: Provenance, *, overwrite: bool) -> None:
-    """Write image and sidecar; both appear together once both are complete, or neither does."""
-    sidecar = provenance.sidecar_path(path)
-    with (
-        atomic_file(path, overwrite=overwrite) as image_file,
-        atomic_file(sidecar, overwrite=overwrite or _is_orphan(sidecar)) as sidecar_file,
-    ):
-        io.write_volume(image_file, volume, overwrite=True)
-        sidecar_file.write_text(provenance.encode(record), encoding="utf-8")
+def _attention_record(
+    made: AttentionMap, bundle: Bundle, lesion: LesionMask | None, path: Path | None
+) -> AttentionRecord:
+    return AttentionRecord(
+        weights_sha256=bundle.component_sha256("local_discriminator"),
+        lesion_mask=None if lesion is None else lesion.record,
+        output=_output_record(made.volume, path, made.report.statement),
+        report=made.report,
+    )
+
+
+def _output_record(volume: Volume, path: Path | None, unit: str) -> OutputRecord:
+    return OutputRecord(
+        path=None if path is None else str(path.absolute()),
+        sha256=provenance.content_sha256(volume.array, volume.affine),
+        shape=volume.shape,
+        spacing_mm=volume.spacing_mm,
+        unit=unit,
+    )
+
+
+def _write(files: Mapping[Path, Volume], record: Provenance, *, overwrite: bool) -> None:
+    """Write images, each with the sidecar; all appear together once all are complete, or none does."""
+    with ExitStack() as stack:
+        for path, volume in files.items():
+            sidecar = provenance.sidecar_path(path)
+            image_file = stack.enter_context(atomic_file(path, overwrite=overwrite))
+            sidecar_file = stack.enter_context(atomic_file(sidecar, overwrite=overwrite or _is_orphan(sidecar)))
+            io.write_volume(image_file, volume, overwrite=True)
+            sidecar_file.write_text(provenance.encode(record), encoding="utf-8")

@@ -1,5 +1,7 @@
 """A model bundle: a folder with ``model.json`` and weights as safetensors, every byte of it hashed in the card.
 
+The generator's weights are ``weights.safetensors``; each component that the card names has a file of its own.
+
 No pickle is ever loaded: only the formats named in ``ALLOWED_FORMATS`` may lie in a bundle, and weights are parsed by
 safetensors, which holds numbers and nothing else.
 """
@@ -24,6 +26,7 @@ from safetensors import SafetensorError
 from MRTranslateLib.errors import ModelError, MRTranslateError
 from MRTranslateLib.files import reason, sha256_of, shown
 from MRTranslateLib.models.card import FileRecord, ModelCard, decode_card, encode_card
+from MRTranslateLib.models.components import MAX_COMPONENT_BYTES
 
 CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -52,8 +55,17 @@ class Bundle:
 
     @property
     def weights_sha256(self) -> str:
-        """SHA-256 of the weights, for provenance."""
+        """SHA-256 of the generator's weights, for provenance."""
         return self.card.files[WEIGHTS_NAME].sha256
+
+    def component_sha256(self, name: str) -> str:
+        """SHA-256 of the weights of a component that the card names."""
+        return self.card.files[component_file(name)].sha256
+
+
+def component_file(name: str) -> str:
+    """The file that holds a component's weights."""
+    return f"{name}.safetensors"
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -87,8 +99,7 @@ def open_bundle(folder: Path | str) -> Bundle:
     """
     folder = Path(folder)
     card = read_card(folder)
-    if WEIGHTS_NAME not in card.files:
-        raise ModelError(f"the card of {shown(folder)} lists no {WEIGHTS_NAME}: this bundle is not complete")
+    _check_files(card, folder)
     try:
         present = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     except OSError as error:
@@ -106,21 +117,26 @@ def open_bundle(folder: Path | str) -> Bundle:
     return Bundle(folder, card)
 
 
-def load_tensors(bundle: Bundle) -> dict[str, NDArray[np.float32]]:
-    """The weights by name, float32 (stored as float16).
+def load_tensors(bundle: Bundle, component: str | None = None) -> dict[str, NDArray[np.float32]]:
+    """Weights by name, float32 (stored as float16).
 
     The bytes are hashed again as they are read, so what is used is what the card says, whatever happened to the
     folder since :func:`open_bundle`.
 
+    Args:
+        bundle: Whose.
+        component: One that the card names; None for the generator.
+
     Raises:
         ModelError: If the file is gone, altered, or holds something else than finite float16 or float32.
     """
-    path = bundle.weights_path
+    file = WEIGHTS_NAME if component is None else component_file(component)
+    path = bundle.folder / file
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {shown(path)}: {reason(error)}") from error
-    if hashlib.sha256(data).hexdigest() != bundle.weights_sha256:
+    if hashlib.sha256(data).hexdigest() != bundle.card.files[file].sha256:
         raise ModelError(f"{shown(path)} was altered while in use: install the model again")
     try:
         tensors: dict[str, NDArray[Any]] = safetensors.numpy.load(data)
@@ -134,7 +150,12 @@ def load_tensors(bundle: Bundle) -> dict[str, NDArray[np.float32]]:
 
 
 def write_bundle(
-    folder: Path | str, card: ModelCard, tensors: Mapping[str, ArrayLike], *, replace: bool = False
+    folder: Path | str,
+    card: ModelCard,
+    tensors: Mapping[str, ArrayLike],
+    *,
+    components: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+    replace: bool = False,
 ) -> Bundle:
     """Write a bundle that appears complete or not at all.
 
@@ -143,28 +164,30 @@ def write_bundle(
         card: With ``files`` empty: they are filled in here.
         tensors: Weights by name; arrays, or what ``np.asarray`` turns into one (CPU tensors of a ``state_dict``).
             Stored as float16, so score the bundle and not the checkpoint it came from.
+        components: The same for each component that the card names.
         replace: Take the place of a bundle that lies there; else it is kept and refused.
 
     Returns:
         The bundle, opened and verified.
 
     Raises:
-        ValueError: If the folder is not named as the card, ``card.files`` is not empty, or a tensor is not finite,
-            real and within the range of float16.
+        ValueError: If the folder is not named as the card, ``card.files`` is not empty, the components are not those
+            of the card or larger than ``MAX_COMPONENT_BYTES``, or a tensor is not finite, real and within the range of
+            float16.
         MRTranslateError: If the folder exists without ``replace``, or cannot be written.
     """
     folder = Path(folder)
     if folder.name != card.name or card.files:
         raise ValueError(f"write card {card.name!r} with empty files into a folder of that name, not {folder.name!r}")
-    data = safetensors.numpy.save({name: _half(name, tensor) for name, tensor in tensors.items()})
-    record = FileRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
-    card = msgspec.structs.replace(card, files={WEIGHTS_NAME: record})
+    files = _encoded(card, tensors, components or {})
+    card = msgspec.structs.replace(card, files={name: _record(data) for name, data in files.items()})
     if folder.exists() and not replace:
         raise MRTranslateError(f"{shown(folder)} exists and is kept: choose another name or replace it explicitly")
     temporary = folder.parent / f"{HIDDEN_PREFIX}unpacking-{secrets.token_hex(8)}"
     try:
         temporary.mkdir(parents=True)
-        write_synced(temporary / WEIGHTS_NAME, data)
+        for name, data in files.items():
+            write_synced(temporary / name, data)
         write_synced(temporary / CARD_NAME, encode_card(card))
         open_bundle(temporary)
         move_into_place(temporary, folder)
@@ -195,6 +218,46 @@ def move_into_place(complete: Path, folder: Path) -> None:
         folder.rename(aside)
     complete.rename(folder)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _check_files(card: ModelCard, folder: Path) -> None:
+    """Raise ModelError unless the card lists the weights of the generator and of each component, and no others."""
+    needed = {WEIGHTS_NAME, *(component_file(name) for name in card.components.present)}
+    for name in sorted(needed - card.files.keys()):
+        raise ModelError(f"the card of {shown(folder)} lists no {name}: this bundle is not complete")
+    for name, record in card.files.items():
+        if name.lower().endswith(".safetensors") and name not in needed:
+            raise ModelError(
+                f"the card of {shown(folder)} lists {name}, which belongs to none of its components: update "
+                "MRTranslate, or do not trust this bundle"
+            )
+        if name in needed - {WEIGHTS_NAME} and record.bytes > MAX_COMPONENT_BYTES:
+            raise ModelError(
+                f"{shown(folder / name)} has {record.bytes} bytes, more than the {MAX_COMPONENT_BYTES >> 20} MiB of a "
+                "component: do not trust this bundle"
+            )
+
+
+def _encoded(
+    card: ModelCard, tensors: Mapping[str, ArrayLike], components: Mapping[str, Mapping[str, ArrayLike]]
+) -> dict[str, bytes]:
+    """The files of a bundle but its card, by name."""
+    if set(components) != set(card.components.present):
+        named, given = (", ".join(sorted(names)) or "none" for names in (card.components.present, components))
+        raise ValueError(f"the card names the components {named}, but weights are given of {given}")
+    files = {WEIGHTS_NAME: tensors, **{component_file(name): weights for name, weights in components.items()}}
+    encoded = {
+        file: safetensors.numpy.save({name: _half(name, tensor) for name, tensor in weights.items()})
+        for file, weights in files.items()
+    }
+    for name, data in encoded.items():
+        if name != WEIGHTS_NAME and len(data) > MAX_COMPONENT_BYTES:
+            raise ValueError(f"{name} has {len(data)} bytes, a component has at most {MAX_COMPONENT_BYTES >> 20} MiB")
+    return encoded
+
+
+def _record(data: bytes) -> FileRecord:
+    return FileRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 
 def _verify_file(path: Path, record: FileRecord) -> None:

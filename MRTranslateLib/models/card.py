@@ -1,12 +1,11 @@
 """The model card: the typed contract of a bundle (DESIGN section 5), stored as ``model.json``.
 
-Every field must be there and nothing else may be: a card that could be read says all of it. Reading is strict, so a
-misspelt key is an error with its path and not a silent default.
+Every field but the optional last ones must be there and nothing else may be: a card that could be read says all of it.
+Reading is strict, so a misspelt key is an error with its path and not a silent default.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -16,9 +15,13 @@ import msgspec
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.files import json_text
+from MRTranslateLib.models.components import AttentionQuality, Components, LocalDiscriminatorCard
+from MRTranslateLib.models.limits import RobustnessLimit
+from MRTranslateLib.models.part import Part, Sentence, require_distinct
 
 SCHEMA_VERSION = 1
-"""Version of the card's own format; raised whenever a field is added, removed or changes its meaning."""
+"""Version of the card's own format; raised whenever an old card could no longer be read: when a field without default
+is added, or one is removed or changes its meaning."""
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?\Z"
 """Names of models are names of folders on every system: short, lower case, never hidden, no separators."""
 FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"
@@ -26,20 +29,11 @@ SHA256_PATTERN = r"^[0-9a-f]{64}\Z"
 
 ModelName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
 Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}\Z")]
-Sentence = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 System = Literal["supervised", "A", "B", "C"]
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A closed, immutable part of a card whose numbers are all finite (JSON knows neither NaN nor infinity)."""
-
-    def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            _require_finite(name, getattr(self, name))
-
-
-class Architecture(_Part, frozen=True, kw_only=True):
+class Architecture(Part, frozen=True, kw_only=True):
     """Which network the weights belong to.
 
     Attributes:
@@ -51,7 +45,7 @@ class Architecture(_Part, frozen=True, kw_only=True):
     parameters: dict[str, Any]
 
 
-class RouteQuality(_Part, frozen=True, kw_only=True):
+class RouteQuality(Part, frozen=True, kw_only=True):
     """How well one route was measured to work; PSNR in dB, means over the cases of a split.
 
     Attributes:
@@ -78,12 +72,12 @@ class RouteQuality(_Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_distinct("sources", self.sources)
+        require_distinct("sources", self.sources)
         if self.target in self.sources:
             raise ValueError(f"target {self.target} is among the sources {', '.join(self.sources)}")
 
 
-class Preprocessing(_Part, frozen=True, kw_only=True):
+class Preprocessing(Part, frozen=True, kw_only=True):
     """What the network expects to be done to a volume before it sees it, and what it has seen.
 
     Attributes:
@@ -106,7 +100,7 @@ class Preprocessing(_Part, frozen=True, kw_only=True):
                 raise ValueError(f"{name} must be smallest and largest, both above 0, got {low:g} and {high:g}")
 
 
-class ValueRanges(_Part, frozen=True, kw_only=True):
+class ValueRanges(Part, frozen=True, kw_only=True):
     """Intensities: what goes into the network, what comes out, what is written.
 
     Attributes:
@@ -120,7 +114,7 @@ class ValueRanges(_Part, frozen=True, kw_only=True):
     written_unit: Annotated[float, msgspec.Meta(gt=0)]
 
 
-class TrainingData(_Part, frozen=True, kw_only=True):
+class TrainingData(Part, frozen=True, kw_only=True):
     """One collection the weights were trained on, with the credit its licence asks for."""
 
     name: Sentence
@@ -129,7 +123,7 @@ class TrainingData(_Part, frozen=True, kw_only=True):
     num_people: Annotated[int, msgspec.Meta(ge=1)]
 
 
-class TrainingRun(_Part, frozen=True, kw_only=True):
+class TrainingRun(Part, frozen=True, kw_only=True):
     """How to train the weights again.
 
     Attributes:
@@ -155,14 +149,14 @@ class TrainingRun(_Part, frozen=True, kw_only=True):
     data_fingerprint: Sentence
 
 
-class FileRecord(_Part, frozen=True, kw_only=True):
+class FileRecord(Part, frozen=True, kw_only=True):
     """What a file of the bundle must be: its SHA-256 in hexadecimal and its size."""
 
     sha256: Annotated[str, msgspec.Meta(pattern=SHA256_PATTERN)]
     bytes: Count
 
 
-class ModelCard(_Part, frozen=True, kw_only=True):
+class ModelCard(Part, frozen=True, kw_only=True):
     """What a bundle is, offers, was made from and must not be used for.
 
     Attributes:
@@ -185,6 +179,12 @@ class ModelCard(_Part, frozen=True, kw_only=True):
         metrics_protocol: How ``quality`` was measured, in words.
         metrics_command: The command that measures it again.
         files: Every file of the bundle but ``model.json``; empty only until the bundle is written.
+        components: Networks beside the generator; cards without this key have none.
+        attention_quality: How well the attention map points at errors, per measured route.
+        attention_protocol: How ``attention_quality`` was measured, in words.
+        attention_command: The command that measures it again.
+        robustness_limits: How far a perturbation may change a result, derived from validation data; empty where none
+            was derived.
     """
 
     schema_version: int
@@ -206,14 +206,22 @@ class ModelCard(_Part, frozen=True, kw_only=True):
     metrics_protocol: str
     metrics_command: str
     files: dict[str, FileRecord]
+    components: Components = Components()
+    attention_quality: tuple[AttentionQuality, ...] = ()
+    attention_protocol: str = ""
+    attention_command: str = ""
+    robustness_limits: tuple[RobustnessLimit, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("systems_trained", "sources", "targets"):
-            _require_distinct(name, getattr(self, name))
-        for row in self.quality:
-            if not self.offers(row.sources, row.target):
-                raise ValueError(f"quality names {'+'.join(row.sources)}>{row.target}, which is not offered")
+            require_distinct(name, getattr(self, name))
+        for name, rows in (("quality", self.quality), ("attention_quality", self.attention_quality)):
+            for row in rows:
+                if not self.offers(row.sources, row.target):
+                    raise ValueError(f"{name} names {'+'.join(row.sources)}>{row.target}, which is not offered")
+        if self.attention_quality and self.components.local_discriminator is None:
+            raise ValueError("attention_quality is given, but components name no local_discriminator")
         for name in self.files:
             if not re.match(FILE_NAME_PATTERN, name) or name.lower() == "model.json":
                 raise ValueError(f"files names {name!r}, which is not the plain name of a file in the bundle")
@@ -240,6 +248,19 @@ class ModelCard(_Part, frozen=True, kw_only=True):
                 f"model {self.name} does not offer {'+'.join(given)}>{target}: it takes any of "
                 f"{', '.join(self.sources)} and makes {', '.join(self.targets)} where that is not given"
             )
+
+    def require_attention(self) -> LocalDiscriminatorCard:
+        """The local discriminator, which makes the attention map.
+
+        Raises:
+            ModelError: If it has none.
+        """
+        if self.components.local_discriminator is None:
+            raise ModelError(
+                f"model {self.name} comes without a local discriminator, so it makes no attention map: leave the map "
+                "out, or choose a model whose card (mrtranslate models show) names one"
+            )
+        return self.components.local_discriminator
 
 
 def encode_card(card: ModelCard) -> bytes:
@@ -275,16 +296,3 @@ class _Versioned(msgspec.Struct):
     """The one field that every version of the card has."""
 
     schema_version: int
-
-
-def _require_finite(name: str, value: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}")
-    if isinstance(value, tuple):
-        for item in value:
-            _require_finite(name, item)
-
-
-def _require_distinct(name: str, values: tuple[str, ...]) -> None:
-    if not values or len(set(values)) < len(values):
-        raise ValueError(f"{name} must name at least one and each once, got {', '.join(values) or 'none'}")

@@ -18,6 +18,8 @@ class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         target: Contrast to make.
         output: File to write, in the client's folder; ``.nii`` is not compressed and quickest.
         brain_mask: File, None to find the brain.
+        attention: File to write the attention map to, None for none; refused by models that make none.
+        lesion_mask: File of integer labels, for the regions of the attention map.
         model: Name or folder, None for the shipped one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: Of the network.
@@ -30,6 +32,8 @@ class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     target: str
     output: str
     brain_mask: str | None = None
+    attention: str | None = None
+    lesion_mask: str | None = None
     model: str | None = None
     device: str = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -43,7 +47,8 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         output: The synthetic volume.
-        sidecar: Its provenance, a JSON file.
+        sidecar: Its provenance, a JSON file, with the regions and hardest spots of the attention map.
+        attention: The attention map, None where none was asked for.
         warnings: What to know before trusting it, a sentence each.
         fallbacks: What could not be done as asked, in words.
         seconds: The library's own time per stage.
@@ -51,6 +56,7 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
 
     output: str
     sidecar: str
+    attention: str | None
     warnings: tuple[str, ...]
     fallbacks: tuple[str, ...]
     seconds: dict[str, float]
@@ -72,6 +78,8 @@ def run_translate(parameters: TranslateParameters, progress: Progress) -> Transl
         parameters.target,
         output=output,
         brain_mask=parameters.brain_mask,
+        attention=False if parameters.attention is None else parameters.attention,
+        lesion_mask=parameters.lesion_mask,
         model=parameters.model,
         device=parameters.device,
         precision=parameters.precision,
@@ -83,6 +91,7 @@ def run_translate(parameters: TranslateParameters, progress: Progress) -> Transl
     return Translation(
         output=str(output),
         sidecar=str(sidecar_path(output)),
+        attention=parameters.attention,
         warnings=result.warnings,
         fallbacks=result.provenance.fallbacks,
         seconds=result.provenance.seconds,

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from PySide6 import QtWidgets
 
+from Testing.slicer_host import ctk_numbers as numbers
+from Testing.slicer_host import ctk_paths as paths
 from Testing.slicer_host import ctk_widgets as ctk
 from Testing.slicer_host import qmrml_widgets as qmrml
 from Testing.slicer_host.node_combo_box import qMRMLNodeComboBox
@@ -54,18 +56,18 @@ _BINDINGS: dict[type, tuple[_Binding, tuple[type, ...]]] = {
     QtWidgets.QSlider: (_NATIVE_NUMBER, (int,)),
     QtWidgets.QSpinBox: (_NATIVE_NUMBER, (int,)),
     QtWidgets.QDoubleSpinBox: (_NATIVE_NUMBER, (float,)),
-    ctk.ctkDoubleSpinBox: (_NATIVE_NUMBER, (float,)),
+    numbers.ctkDoubleSpinBox: (_NATIVE_NUMBER, (float,)),
     qmrml.qMRMLSpinBox: (_NATIVE_NUMBER, (float,)),
-    ctk.ctkSliderWidget: (_NUMBER, (int, float)),
-    ctk.ctkDoubleSlider: (_NUMBER, (float,)),
+    numbers.ctkSliderWidget: (_NUMBER, (int, float)),
+    numbers.ctkDoubleSlider: (_NUMBER, (float,)),
     qmrml.qMRMLSliderWidget: (_NUMBER, (int, float)),
     QtWidgets.QComboBox: (_CHOSEN_TEXT, (str, enum.Enum)),
     ctk.ctkComboBox: (_CHOSEN_TEXT, (str, enum.Enum)),
     QtWidgets.QLineEdit: (_LINE, (str,)),
     QtWidgets.QTextEdit: (_TEXT, (str,)),
     QtWidgets.QPlainTextEdit: (_TEXT, (str,)),
-    ctk.ctkPathLineEdit: (_PATH, (Path, str)),
-    ctk.ctkDirectoryButton: (_FOLDER, (Path, str)),
+    paths.ctkPathLineEdit: (_PATH, (Path, str)),
+    paths.ctkDirectoryButton: (_FOLDER, (Path, str)),
     qMRMLNodeComboBox: (_NODE, (object,)),
 }
 

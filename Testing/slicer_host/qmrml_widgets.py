@@ -9,7 +9,7 @@ from typing import Any
 from PySide6 import QtWidgets
 from PySide6.QtCore import Property, Signal
 
-from Testing.slicer_host import ctk_widgets
+from Testing.slicer_host import ctk_numbers, ctk_sections
 from Testing.slicer_host.node_combo_box import qMRMLColorTableComboBox, qMRMLNodeComboBox
 from Testing.slicer_host.segment_selector import qMRMLSegmentSelectorWidget
 from Testing.slicer_host.table_view import qMRMLTableView
@@ -34,7 +34,7 @@ class qMRMLWidget(QtWidgets.QWidget):
         return self._scene
 
 
-class qMRMLSliderWidget(ctk_widgets.ctkSliderWidget):
+class qMRMLSliderWidget(ctk_numbers.ctkSliderWidget):
     """A slider with the units of the scene; the host shows none."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
@@ -60,21 +60,21 @@ class qMRMLSliderWidget(ctk_widgets.ctkSliderWidget):
     quantity = Property(str, _get_quantity, setQuantity)
 
 
-class qMRMLSpinBox(ctk_widgets.ctkDoubleSpinBox):
+class qMRMLSpinBox(ctk_numbers.ctkDoubleSpinBox):
     """A spin box with the units of the scene; the host shows none."""
 
     def setMRMLScene(self, scene: Any) -> None:
         """Where the units are defined."""
 
 
-class qMRMLRangeWidget(ctk_widgets.ctkRangeWidget):
+class qMRMLRangeWidget(ctk_numbers.ctkRangeWidget):
     """A range with the units of the scene; the host shows none."""
 
     def setMRMLScene(self, scene: Any) -> None:
         """Where the units are defined."""
 
 
-class qMRMLCollapsibleButton(ctk_widgets.ctkCollapsibleButton):
+class qMRMLCollapsibleButton(ctk_sections.ctkCollapsibleButton):
     """A collapsible section that knows the scene."""
 
     mrmlSceneChanged = Signal(object)

@@ -13,7 +13,7 @@ from typing import Any
 import slicer
 from PySide6 import QtGui, QtWidgets
 
-from Testing.slicer_host.ctk_widgets import ctkCollapsibleButton
+from Testing.slicer_host.ctk_sections import ctkCollapsibleButton
 from Testing.slicer_host.qmrml_widgets import qMRMLWidget
 
 __all__ = [

@@ -11,7 +11,7 @@ import vtk
 from PySide6 import QtGui, QtWidgets
 from PySide6.QtCore import QSignalBlocker, Qt
 
-from Testing.slicer_host.ctk_widgets import ctkDoubleSlider
+from Testing.slicer_host.ctk_numbers import ctkDoubleSlider
 from Testing.slicer_host.node_observers import NodeObservers
 from Testing.slicer_host.view import MRMLView
 

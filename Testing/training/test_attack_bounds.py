@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from MRTranslateLib.metrics.similarity import structural_similarity_map
+from MRTranslateLib.robustness.attack.bounds import Bounds, attackable, project, psnr_db, ssim
 from Testing.training.attack_examples import slices
-from training.attackers.bounds import Bounds, attackable, project, psnr_db, ssim
 
 NUM_DRAWS = 1000
 

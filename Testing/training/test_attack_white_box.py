@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from MRTranslateLib.robustness.attack.bounds import Bounds
 from Testing.training.attack_examples import TexturedNetwork, slices
-from training.attackers.bounds import Bounds
 from training.attackers.white_box import fgsm, pgd, random_noise, transfer_pgd
 
 BOUNDS = Bounds(8 / 255)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+import MRTranslateLib.robustness.attack
 import training.attackers
+from MRTranslateLib.robustness.attack.base import Attacker, Budget, Search, error_score
+from MRTranslateLib.robustness.attack.bounds import Bounds, attackable, psnr_db, ssim
+from MRTranslateLib.robustness.attack.score_search import ScoreSearch, cosine_field
 from Testing.training.attack_examples import SIZE, ForbiddenNetwork, TexturedNetwork, slices
-from training.attackers.base import Attacker, Budget, Search, error_score
-from training.attackers.bounds import Bounds, attackable, psnr_db, ssim
 from training.attackers.perturbation_generator import PerturbationGenerator, PerturbationGeneratorConfig
-from training.attackers.score_search import ScoreSearch, cosine_field
 from training.attackers.worst_of_k import ENTROPY_FLOOR, WorstOfK, attack_names
 
 LINF = 8 / 255
@@ -119,9 +120,9 @@ def test_a_real_network_is_left_as_it_was(name):
 
 
 def test_only_the_white_box_attacks_and_the_attackers_own_networks_know_gradients():
-    folder = Path(training.attackers.__file__).parent
+    folders = [Path(package.__file__).parent for package in (training.attackers, MRTranslateLib.robustness.attack)]
     knowing = set()
-    for path in folder.glob("*.py"):
+    for path in [path for folder in folders for path in folder.glob("*.py")]:
         names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
         if names & {"autograd", "grad", "backward", "requires_grad_", "enable_grad", "parameters", "state_dict"}:
             knowing.add(path.stem)

@@ -36,9 +36,24 @@ def test_every_voxel_of_the_slice_has_a_say():
     assert (gradient != 0).float().mean() > 0.99
 
 
-def test_a_slice_does_not_depend_on_its_batch():
+def test_the_vote_hears_the_mean_of_all_places_and_the_loudest_one():
     torch.manual_seed(0)
-    network, inputs = GlobalDiscriminator(SMALL).eval(), example(64, 64, batch_size=3)
+    network = GlobalDiscriminator(msgspec.structs.replace(SMALL, spectral_norm=False))
+    features = []
+    network.coarsest.register_forward_hook(lambda _, __, output: features.append(output.relu()) or features[0])
+    with torch.no_grad():
+        network.vote.bias.zero_()
+        network.vote.weight.copy_(torch.tensor([[1.0] * 16 + [3.0] * 16]))
+    logit = network(*example(128, 128, batch_size=1))
+    means, loudest = features[0].mean(dim=(2, 3)).sum(), features[0].amax(dim=(2, 3)).sum()
+    assert means < 0.95 * loudest
+    assert logit.item() == pytest.approx((means + 3 * loudest).item(), rel=1e-5)
+
+
+def test_a_slice_does_not_depend_on_its_batch_even_in_training_mode():
+    torch.manual_seed(0)
+    network = GlobalDiscriminator(msgspec.structs.replace(SMALL, spectral_norm=False)).train()
+    inputs = example(64, 64, batch_size=3)
     alone = network(*(values[:1] for values in inputs))
     torch.testing.assert_close(network(*inputs)[:1], alone, rtol=0, atol=1e-5)
 

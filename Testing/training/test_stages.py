@@ -48,6 +48,7 @@ LABEL_CORRECTION = {
     "start_step": 1,
     "known_motion_affine_level": 1.0,
     "known_motion_elastic_voxels": 1.0,
+    "known_motion_of": "target",
 }
 ATTENTION = {"form": "difficulty", "strength": 0.5, "start_step": 0, "ramp_steps": 1}
 ADVERSARIAL = {
@@ -127,6 +128,10 @@ def changed(before, run):
     [
         ({"kind": "generator"}, {"generator"}),
         ({"kind": "generator", "label_correction": LABEL_CORRECTION}, {"generator", "label_correction"}),
+        (
+            {"kind": "generator", "label_correction": LABEL_CORRECTION | {"known_motion_of": "translation"}},
+            {"generator", "label_correction"},
+        ),
         (
             {"kind": "generator", "adversarial": ADVERSARIAL},
             {"generator", "local_discriminator", "global_discriminator"},

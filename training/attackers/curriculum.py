@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.attackers.bounds import TRAINING_LINF
+from MRTranslateLib.robustness.attack.bounds import TRAINING_LINF
 
 
 class SeverityCurriculum:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from training.attackers.base import Attack, Attacker, Budget, Predict, Score, Search
-from training.attackers.bounds import attackable, project
+from MRTranslateLib.robustness.attack.base import Attack, Attacker, Budget, Predict, Score, Search
+from MRTranslateLib.robustness.attack.bounds import attackable, project
 from training.attackers.small_networks import PatchDiscriminator, SmallUNet
 
 RMS_SHARE = 0.75

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from training.attackers.base import Attack, Budget, Score, Search
-from training.attackers.bounds import Bounds, project
+from MRTranslateLib.robustness.attack.base import Attack, Budget, Score, Search
+from MRTranslateLib.robustness.attack.bounds import Bounds, project
 
 DifferentiableScore = Callable[[Tensor], Tensor]
 """Like ``Score``, but gradients pass from the result ``(B,)`` to the images."""
@@ -31,7 +31,7 @@ def fgsm(images: Tensor, brain: Tensor, score: DifferentiableScore, bounds: Boun
     """One step of the size of the bound along the sign of the gradient.
 
     Args:
-        images: Clean sources, as for :meth:`training.attackers.base.Attacker.attack`.
+        images: Clean sources, as for :meth:`MRTranslateLib.robustness.attack.base.Attacker.attack`.
         brain: Its mask.
         score: To be raised.
         bounds: With an L-infinity bound.

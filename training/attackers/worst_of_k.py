@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from MRTranslateLib.robustness.attack.base import Attack, Attacker, Budget, Score, Search
+from MRTranslateLib.robustness.attack.bounds import project
 from MRTranslateLib.robustness.perturbations import PERTURBATIONS, perturb
 from MRTranslateLib.robustness.perturbations.acquisitions import VoxelSize
-from training.attackers.base import Attack, Attacker, Budget, Score, Search
-from training.attackers.bounds import project
 
 NUM_CANDIDATES = 4
 ENTROPY_FLOOR = 0.1

@@ -7,6 +7,7 @@ import numpy as np
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.inference.working_grid import brain_box
 from MRTranslateLib.phantoms import Phantom, brain_grid, make_phantom
+from MRTranslateLib.phantoms.lesion import Pathology
 from MRTranslateLib.preprocessing.normalization import brain_scale, normalize
 from MRTranslateLib.volume import to_canonical, to_slices
 from training.data.cache import CachedScan
@@ -26,7 +27,7 @@ def phantom_scans(count: int, *, spacing_mm: float, first_seed: int) -> list[Cac
     grid = brain_grid((spacing_mm, spacing_mm, spacing_mm), field_of_view_mm=FIELD_OF_VIEW_MM)
     scans = []
     for index in range(count):
-        pathology = "glioma" if index % 2 == 0 else "multiple sclerosis"
+        pathology: Pathology = "glioma" if index % 2 == 0 else "multiple sclerosis"
         phantom = make_phantom(first_seed + index, pathology=pathology, grid=grid, contrasts=CONTRASTS)
         scans.append(phantom_scan(f"phantom-{first_seed + index}", phantom))
     return scans

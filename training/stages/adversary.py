@@ -21,6 +21,7 @@ from training.losses.adversarial import ADVERSARIAL_LOSSES, logit_weight
 from training.losses.difficulty_attention import difficulty_weight, focal_weight, ramp, uniform_weight
 from training.losses.gradient_difference import gradient_difference
 from training.losses.gradient_penalty import lazy_r1_penalty
+from training.monitors import DiscriminatorMonitor
 from training.networks.accuracy import DiscriminatorAccuracy, accuracy
 from training.stages.stage import StageContext, make_optimizer, minimize, set_learning_rate
 
@@ -41,6 +42,7 @@ class Adversary:
         self.wrapped = {name: context.processes.wrap(network) for name, network in self.networks.items()}
         parameters = chain.from_iterable(network.parameters() for network in self.networks.values())
         self.optimizer = make_optimizer(parameters, optimizer, settings.learning_rate_share)
+        self.monitors = {name: DiscriminatorMonitor(name) for name in names}
         self.accuracies = {name: DiscriminatorAccuracy(ACCURACY_WINDOW_STEPS) for name in names}
 
     def _is_used(self, name: str) -> bool:
@@ -57,6 +59,7 @@ class Adversary:
             both = [network(*pairs.condition, image.detach()).float() for image in (target, synthetic)]
             weight = logit_weight(pairs.brain, both[0]) if both[0].ndim == 4 else None
             losses[name] = self.loss.discriminator(both[0], both[1], weight)
+            self.monitors[name].observe(both[0].detach(), both[1].detach())
             self.accuracies[name].update(accuracy(self.loss.margins(both[0], both[1], weight), weight))
             penalty = self._r1(name, pairs, target, step)
             if penalty is not None:

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from MRTranslateLib.networks.generator import SourceSlices
+from MRTranslateLib.robustness.attack.base import Attacker, Budget, error_score
+from MRTranslateLib.robustness.attack.bounds import Bounds, project
+from MRTranslateLib.robustness.attack.score_search import ScoreSearch
 from MRTranslateLib.robustness.perturbations.bank import perturb
-from training.attackers.base import Attacker, Budget, error_score
-from training.attackers.bounds import Bounds, project
 from training.attackers.curriculum import SeverityCurriculum
 from training.attackers.perturbation_generator import PerturbationGenerator, PerturbationGeneratorConfig
-from training.attackers.score_search import ScoreSearch
 from training.attackers.worst_of_k import MIN_LEVEL_SHARE, WorstOfK, attack_names
 from training.batch import StepBatch
 from training.config import AttackConfig

@@ -18,9 +18,13 @@ from training.data.misalignment import draw_misalignment
 from training.losses.consistency import consistency
 from training.losses.label_correction import image_terms, known_flow_terms
 from training.losses.supervised import supervised_terms
+from training.monitors import FoldingMonitor, GaugeMonitor
 from training.stages.adversary import Adversary
 from training.stages.attack import Attack
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
+
+TRANSLATION_NOISE = 0.02
+"""Standard deviation of the noise that a moved translation gets, 0..1 units."""
 
 
 class GeneratorStage(Stage):
@@ -46,6 +50,7 @@ class GeneratorStage(Stage):
         if settings.adversarial is not None:
             self.adversary = Adversary(settings.adversarial, settings.optimizer, context)
         self.attack = None if settings.attack is None else Attack(settings.attack, context)
+        self.folding, self.gauge = FoldingMonitor("label correction"), GaugeMonitor("label correction")
 
     def step(self, batch: StepBatch, step: int, random: torch.Generator) -> dict[str, float]:
         """See :meth:`training.stages.stage.Stage.step`."""
@@ -84,7 +89,11 @@ class GeneratorStage(Stage):
             return pairs.truth, {}
         losses: dict[str, Tensor] = {}
         corrected = self.label_correction(pairs.truth, *pairs.condition)
-        target = pairs.truth if step < settings.start_step else corrected.image.detach()
+        target = pairs.truth
+        if step >= settings.start_step:
+            target = corrected.image.detach()
+            self.folding.observe(corrected.flow.detach(), pairs.brain)
+            self.gauge.observe(corrected.flow.detach(), pairs.brain)
         if settings.learning_rate_share > 0:
             motion = draw_misalignment(
                 len(pairs.rows),
@@ -94,7 +103,9 @@ class GeneratorStage(Stage):
                 random=random,
                 device=pairs.truth.device,
             )
-            found = self.label_correction(motion.move(pairs.truth), *pairs.condition)
+            # Where real pairs are misaligned, only the translation itself is known to lie on its sources.
+            aligned = pairs.truth if settings.known_motion_of == "target" else _imaged(synthetic, pairs, random)
+            found = self.label_correction(motion.move(aligned), *pairs.condition)
             for name, term in known_flow_terms(found, motion.correction, pairs.brain).items():
                 losses[f"known_motion_{name}"] = term
             if step >= settings.start_step:
@@ -124,3 +135,9 @@ class GeneratorStage(Stage):
             self.adversary.load_state_dict(state["adversary"])
         if self.attack is not None:
             self.attack.load_state_dict(state["attack"])
+
+
+def _imaged(synthetic: Tensor, pairs: Pairs, random: torch.Generator) -> Tensor:
+    """The translation as a scan would show it: with noise, 0 outside the brain."""
+    noise = torch.randn(synthetic.shape, generator=random).to(synthetic) * TRANSLATION_NOISE
+    return (synthetic.detach() + noise).clamp(0, 1) * pairs.brain

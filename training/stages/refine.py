@@ -13,6 +13,7 @@ from training.batch import Pairs, StepBatch, truth_of
 from training.config import RefineStageConfig
 from training.losses.distillation import METHODS_WEIGHTS, WITHOUT_TEACHER, DistillationLoss, scale_gradient
 from training.losses.registration import registration_loss
+from training.monitors import FoldingMonitor
 from training.networks.teacher import drop_targets
 from training.stages.attack import Attack
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
@@ -39,6 +40,7 @@ class RefineStage(Stage):
             share = settings.generator_learning_rate_share
             self.optimizers["generator"] = make_optimizer(trainable, settings.optimizer, share)
         self.attack = None if settings.attack is None else Attack(settings.attack, context)
+        self.student_folding, self.teacher_folding = FoldingMonitor("student"), FoldingMonitor("teacher")
 
     def _distillation(self) -> DistillationLoss:
         networks = self.context.config.networks
@@ -69,6 +71,7 @@ class RefineStage(Stage):
         if not learns_alone:
             share = self.settings.generator_gradient if reaches_generator else 0.0
             student = self.student(scale_gradient(synthetic, share), *pairs.condition)
+            self.student_folding.observe(student.flow.detach(), pairs.brain)
             reference = student if teacher is None else teacher
             for name, term in self.distillation(student, reference, pairs.truth, pairs.brain).items():
                 losses[f"student_{name}"] = term
@@ -77,7 +80,7 @@ class RefineStage(Stage):
         measured = {"generator_error": _error(synthetic, pairs)}
         if not learns_alone:
             measured["student_error"] = _error(student.image, pairs)
-            measured["student_flow_voxels"] = float(student.flow.detach().abs().mean())
+            measured["student_flow_voxels"] = _mean_length(student.flow, pairs)
         return {"loss": loss, **values_of(losses), **measured}
 
     def _taught(
@@ -90,6 +93,7 @@ class RefineStage(Stage):
         if self.settings.teacher == "shuffled":
             target = batch.truth[(pairs.rows + 1) % len(batch.truth), pairs.channels][:, None]
         taught: Refinement = self.teacher(synthetic, drop_targets(target, random), *pairs.condition)
+        self.teacher_folding.observe(taught.flow.detach(), pairs.brain)
         for name, term in registration_loss(taught, target, pairs.brain).items():
             losses[f"teacher_{name}"] = term
         return taught
@@ -120,3 +124,10 @@ class RefineStage(Stage):
 def _error(image: Tensor, pairs: Pairs) -> float:
     """Mean absolute error in the brain, 0..1 units."""
     return float(((image - pairs.truth).abs() * pairs.brain).sum() / pairs.brain.sum().clamp(min=1))
+
+
+@torch.no_grad()
+def _mean_length(flow: Tensor, pairs: Pairs) -> float:
+    """Of the displacement in the brain, in voxels: near zero for a student that learned nothing (METHODS 9.2)."""
+    length = flow.square().sum(dim=1, keepdim=True).sqrt()
+    return float((length * pairs.brain).sum() / pairs.brain.sum().clamp(min=1))

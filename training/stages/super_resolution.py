@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from MRTranslateLib.networks.k_space import along_axis
 from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolved, translate_or_super_resolve
 from training.batch import Pairs, StepBatch
 from training.config import SuperResolutionStageConfig
-from training.data.degradation import along_axis, k_space_downsample, through_plane_matrix
+from training.data.degradation import k_space_downsample, through_plane_matrix
 from training.losses import relativistic_average
 from training.losses.adversarial import sum_over_scales
 from training.losses.distinction import DISTINCTION_WEIGHT, distinction_loss, infinite_ratio_difference

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.attackers.bounds import Bounds
+from MRTranslateLib.robustness.attack.bounds import Bounds
 
 Score = Callable[[Tensor], Tensor]
 """From source images, shaped as the attacker got them, to a number per sample ``(B,)``; high is bad for the victim."""

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from training.attackers.base import Attack, Attacker, Budget, Score, Search
-from training.attackers.bounds import project
+from MRTranslateLib.robustness.attack.base import Attack, Attacker, Budget, Score, Search
+from MRTranslateLib.robustness.attack.bounds import project
 
 UNBOUNDED_SIZE = 0.05
 """Size of the fields where no L-infinity bound sets it."""

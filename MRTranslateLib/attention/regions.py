@@ -1,0 +1,77 @@
+"""The attention map region by region: of the lesion where a mask is given, else of eight parts of the brain."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from MRTranslateLib.attention.report import RegionAttention
+from MRTranslateLib.volume import Volume
+
+RIM_MM = 5.0
+"""Width of the rim around a lesion (issue 5); by distance between centres of voxels."""
+_SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
+"""Below and above the brain's centre, along R, A and S."""
+
+
+def attention_regions(
+    attention: Volume, brain: NDArray[np.bool_], lesion: NDArray[np.integer] | None
+) -> tuple[RegionAttention, ...]:
+    """Measure the map per region.
+
+    Args:
+        attention: 0..1, 0 outside the brain.
+        brain: Its brain, not empty.
+        lesion: Integer labels on the same grid, 0 is none; None without a mask. What lies outside the brain is left
+            out.
+
+    Returns:
+        The brain, then the regions that are not empty.
+    """
+    regions = {"brain": brain}
+    regions |= _octants(attention, brain) if lesion is None else _lesion_regions(lesion * brain, brain, attention)
+    return tuple(_measured(name, attention, region) for name, region in regions.items() if region.any())
+
+
+def _lesion_regions(
+    labels: NDArray[np.integer], brain: NDArray[np.bool_], grid: Volume
+) -> dict[str, NDArray[np.bool_]]:
+    lesion = labels != 0
+    if not lesion.any():
+        return {}
+    regions = {"lesion": lesion}
+    names = np.unique(labels[lesion])
+    if len(names) > 1:
+        regions |= {f"lesion label {label}": labels == label for label in names}
+    near = ndimage.distance_transform_edt(~lesion, sampling=grid.spacing_mm) <= RIM_MM
+    regions[f"rim of {RIM_MM:g} mm"] = near & brain & ~lesion
+    regions["healthy remainder"] = brain & ~near
+    return regions
+
+
+def _octants(grid: Volume, brain: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Eight parts, divided at the brain's centre of mass along the patient's axes, whatever those of the array."""
+    index = np.argwhere(brain)
+    world = index @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+    beyond = world > world.mean(axis=0)
+    octants = {}
+    for right, anterior, superior in product((False, True), repeat=3):
+        inside = (beyond == (right, anterior, superior)).all(axis=1)
+        region = np.zeros_like(brain)
+        region[tuple(index[inside].T)] = True
+        name = " ".join(sides[side] for sides, side in zip(_SIDES, (right, anterior, superior), strict=True))
+        octants[name] = region
+    return octants
+
+
+def _measured(name: str, attention: Volume, region: NDArray[np.bool_]) -> RegionAttention:
+    values = attention.array[region]
+    return RegionAttention(
+        name=name,
+        volume_ml=round(values.size * attention.voxel_volume_ml, 3),
+        mean=round(float(values.mean()), 4),
+        percentile_95=round(float(np.percentile(values, 95)), 4),
+    )

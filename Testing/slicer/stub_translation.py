@@ -1,0 +1,51 @@
+"""A real worker whose translations cost nothing and go wrong now and then. Run as a program, never imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from MRTranslateLib.errors import InputError  # noqa: E402
+from MRTranslateLib.io import read_volume, write_volume  # noqa: E402
+from MRTranslateLib.worker.jobs import KINDS, Kind  # noqa: E402
+from MRTranslateLib.worker.serve import serve  # noqa: E402
+
+chance = random.Random(os.environ.get("MRTRANSLATE_STUB_SEED"))
+
+
+def translate(parameters, progress):
+    """The first source back, after a moment; or a failure, or the end of the process."""
+    for step in range(chance.choice((1, 5, 20))):
+        progress.step("translate", step / 20)
+        time.sleep(0.02)
+    fate = chance.random()
+    if fate < 0.1:
+        os._exit(7)
+    if fate < 0.3:
+        raise InputError("the stub does not like this scan: take another one")
+    first = read_volume(next(iter(parameters["sources"].values())))
+    write_volume(parameters["output"], first)
+    sidecar = Path(parameters["output"]).with_suffix(".json")
+    sidecar.write_text(json.dumps({"model": {}, "sources": [], "warnings": []}), encoding="utf-8")
+    return {"output": parameters["output"], "sidecar": str(sidecar), "warnings": [], "fallbacks": [], "seconds": {}}
+
+
+def evaluate(parameters, progress):
+    """Scores from nowhere."""
+    progress.step("evaluate", 0.5)
+    scores = {"num_voxels": 5, "psnr": 30.0, "ssim": 0.9, "nmae": 0.1, "nrmse": 0.2, "bias": 0.0}
+    return {"brain": scores, "lesion": None, "lesion_labels": {}, "healthy": None, "notes": []}
+
+
+if __name__ == "__main__":
+    stubs = {function.__name__: Kind(Any, function) for function in (translate, evaluate)}
+    sys.exit(serve(Path(sys.argv[2]), kinds={**KINDS, **stubs}))
