@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format benchmark clean
+.PHONY: demo test check format benchmark panel clean
 
 demo: $(INSTALLED)
 	$(BIN)/mrtranslate demo demo --overwrite
@@ -24,6 +24,11 @@ format: $(INSTALLED)
 
 benchmark: $(INSTALLED)
 	$(BIN)/python Testing/benchmark_translate.py
+	$(BIN)/python Testing/benchmark_worker.py
+
+# The real panel with slice views in a window, without Slicer; needs a desktop.
+panel: $(INSTALLED)
+	$(BIN)/python -m Testing.slicer_host.panel
 
 # torch is pinned first and alone: a looser request would take gigabytes of CUDA packages.
 $(INSTALLED): pyproject.toml constraints.txt

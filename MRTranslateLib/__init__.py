@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from MRTranslateLib.inference.translate import TranslationResult, translate
     from MRTranslateLib.io import read_volume, write_volume
     from MRTranslateLib.rerun import rerun
+    from MRTranslateLib.robustness.plan import RobustnessPlan
+    from MRTranslateLib.robustness.run import robustness_run
     from MRTranslateLib.volume import Volume
 
 __version__ = "0.1.0"
@@ -23,11 +25,13 @@ __all__ = [
     "InputError",
     "MRTranslateError",
     "ModelError",
+    "RobustnessPlan",
     "TranslationResult",
     "UsageError",
     "Volume",
     "read_volume",
     "rerun",
+    "robustness_run",
     "translate",
     "write_volume",
 ]
@@ -38,6 +42,8 @@ _LAZY = {
     "read_volume": "MRTranslateLib.io",
     "write_volume": "MRTranslateLib.io",
     "rerun": "MRTranslateLib.rerun",
+    "RobustnessPlan": "MRTranslateLib.robustness.plan",
+    "robustness_run": "MRTranslateLib.robustness.run",
     "Volume": "MRTranslateLib.volume",
 }
 """Names whose modules bring SimpleITK and scipy: imported on first use, so that Slicer starts fast."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from nibabel import orientations
 from numpy.typing import NDArray
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -107,6 +106,8 @@ def from_sitk(image: sitk.Image) -> Volume:
 
 def to_canonical(volume: Volume) -> Volume:
     """Permute and flip axes so that i, j, k point closest to right, anterior, superior; no interpolation."""
+    from nibabel import orientations  # here, because Slicer looks at volumes before it has nibabel
+
     orientation = orientations.io_orientation(volume.affine)
     array = orientations.apply_orientation(volume.array, orientation)
     return Volume(array, volume.affine @ orientations.inv_ornt_aff(orientation, volume.shape))
@@ -114,6 +115,8 @@ def to_canonical(volume: Volume) -> Volume:
 
 def from_canonical(array: NDArray[Any], like: Volume) -> NDArray[Any]:
     """Undo :func:`to_canonical`: an array in canonical axes back to the axes of ``like``, shape of ``like``."""
+    from nibabel import orientations
+
     canonical = orientations.io_orientation(np.eye(4))
     backward = orientations.ornt_transform(canonical, orientations.io_orientation(like.affine))
     result: NDArray[Any] = orientations.apply_orientation(array, backward)

@@ -218,9 +218,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    started = time.perf_counter()
     seen, unseen = [person(seed) for seed in range(8)], [person(seed) for seed in range(100, 104)]
-    print(f"{len(seen)} people to train, {len(unseen)} unseen; {time.perf_counter() - started:.0f} s to make them")
+    print(f"{len(seen)} people to train, {len(unseen)} unseen; {time.process_time():.0f} s to make them")
     rows: dict[str, list[dict[str, float]]] = {weighting: [] for weighting in WEIGHTINGS}
     for seed in range(arguments.seeds):
         base = Training(seed, arguments.steps)
@@ -233,7 +232,7 @@ def main() -> None:
     for name in rows["uniform"][0]:
         values = [[row[name] for row in rows[weighting]] for weighting in WEIGHTINGS]
         print(f"{name:30}" + "".join(f"{statistics.mean(v):8.3f} ±{statistics.pstdev(v):5.3f}" for v in values))
-    print(f"{arguments.seeds} seeds, {arguments.steps} steps each, {time.perf_counter() - started:.0f} s in all")
+    print(f"seeds: {arguments.seeds}, steps: {arguments.steps}, processor time: {time.process_time():.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m training``: list, check, smoke, fit, resume, baseline, evaluate, export."""
+"""``python -m training``: list, check, smoke, ablate, fit, resume, baseline, evaluate, attention, export."""
 
 from __future__ import annotations
 
@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     resume = commands.add_parser("resume", help="continue a run that was stopped")
     resume.add_argument("folder", type=Path)
     resume.set_defaults(run=_resume)
+    ablate = commands.add_parser("ablate", help="the same training with one thing changed at a time, on phantoms")
+    ablate.add_argument("config", type=Path, help="of training/configs/ablations")
+    ablate.add_argument(
+        "--run", type=Path, required=True, dest="folder", help="folder of the runs; resumes what is there"
+    )
+    ablate.add_argument("--threads", type=int, default=1, help="CPU threads")
+    ablate.set_defaults(run=_ablate)
     baseline = commands.add_parser("baseline", help="judge a per-voxel gradient-boosted regression on the val split")
     baseline.add_argument("config", type=Path, help="configuration whose data section says which people to realign")
     baseline.add_argument("--json", type=Path, required=True, metavar="FILE", help="where to write the scores")
@@ -64,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="judge a model on the val split, through the library's pipeline")
     evaluate.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     evaluate.set_defaults(run=_evaluate)
+    attention = commands.add_parser("attention", help="judge a model's attention map on the val split")
+    attention.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+    attention.set_defaults(run=_attention)
     export = commands.add_parser("export", help="write a run as a model bundle, judged on the val split")
     export.add_argument("folder", type=Path)
     export.add_argument("--output", type=Path, required=True, help="folder of the bundle; its name is the model's")
@@ -73,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--reported-routes", action="store_true", help="measure 7 routes instead of all 28")
     export.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     export.set_defaults(run=_export)
-    for command in (fit, resume, baseline, evaluate, export):
+    for command in (fit, resume, baseline, evaluate, attention, export):
         command.add_argument("--data", type=Path, required=True, help="the open data (holds participants.tsv)")
         command.add_argument("--threads", type=int, default=1, help="CPU threads")
     for command in (fit, resume):
@@ -113,6 +123,22 @@ def _smoke(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="mrtranslate-smoke-") as folder:
         share = 0.25 if options.short else 1.0
         run_smoke(Path(folder), names=tuple(options.components), share_of_steps=share, report=report)
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    import torch
+
+    from training.ablation import Cell, ablation_table, read_ablation, run_ablation
+
+    torch.set_num_threads(options.threads)
+    config = read_ablation(options.config)
+
+    def report(cell: Cell) -> None:
+        print(
+            f"{cell.variant}, seed {cell.seed}: brain {cell.brain:.2f} dB, perturbed {cell.perturbed:.2f}", flush=True
+        )
+
+    print(ablation_table(run_ablation(config, options.folder, report=report)))
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -199,7 +225,23 @@ def _evaluate(options: argparse.Namespace) -> None:
     _print_scores(score_routes(library_predict(bundle, threads=options.threads), val, all_routes()))
 
 
+def _attention(options: argparse.Namespace) -> None:
+    from MRTranslateLib.cli.card_text import render_attention_quality
+    from MRTranslateLib.models.store import ModelStore
+    from training.calibration import judge_attention
+    from training.evaluation import REPORTED_ROUTES
+
+    bundle = ModelStore().find(options.model)
+    bundle.card.require_attention()
+    val = _prepared(_scans(options.data), "val", ())
+    evidence = judge_attention(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    print(evidence.calibration.statement)
+    print(render_attention_quality(evidence.quality))
+
+
 def _export(options: argparse.Namespace) -> None:
+    from MRTranslateLib.cli.card_text import render_attention_quality
+    from training.calibration import judge_attention
     from training.checkpoint import load_checkpoint
     from training.evaluation import REPORTED_ROUTES, read_scores, score_routes
     from training.export import all_routes, export_bundle, library_predict, quality_rows
@@ -212,8 +254,14 @@ def _export(options: argparse.Namespace) -> None:
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
     scores = score_routes(library_predict(bundle, threads=options.threads), val, routes)
-    export_bundle(checkpoint, options.output, quality=quality_rows(scores, baseline), replace=True, **shared)
+    evidence = None
+    if bundle.card.components.local_discriminator is not None:
+        evidence = judge_attention(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    rows = quality_rows(scores, baseline)
+    export_bundle(checkpoint, options.output, quality=rows, attention=evidence, replace=True, **shared)
     _print_scores(scores)
+    if evidence is not None:
+        print(render_attention_quality(evidence.quality))
 
 
 def _scans(data: Path) -> list[Scan]:

@@ -223,6 +223,8 @@ class AdversarialConfig(Section, frozen=True, kw_only=True):
 
     Attributes:
         loss: A name of ``training.losses.adversarial``; attention needs ``binary_cross_entropy``.
+        local_labels: What the local discriminator is told of a synthetic slice: ``plain``, that nothing in it is real
+            (METHODS 2.3); ``error_aware``, how close each place comes (our proposal; binary cross-entropy only).
         local_weight: Of the local discriminator in the generator's loss.
         global_weight: Of the global one.
         gradient_difference: Weight of the gradient-difference loss.
@@ -233,6 +235,7 @@ class AdversarialConfig(Section, frozen=True, kw_only=True):
     """
 
     loss: Literal["binary_cross_entropy", "least_squares", "relativistic_average"]
+    local_labels: Literal["plain", "error_aware"]
     local_weight: float
     global_weight: float
     gradient_difference: float
@@ -244,6 +247,8 @@ class AdversarialConfig(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.attention.form == "difficulty" and self.loss != "binary_cross_entropy":
             raise ValueError(f"attention by difficulty needs loss binary_cross_entropy, got {self.loss}")
+        if self.local_labels == "error_aware" and self.loss != "binary_cross_entropy":
+            raise ValueError(f"error_aware labels need loss binary_cross_entropy, got {self.loss}")
 
 
 class AttackConfig(Section, frozen=True, kw_only=True):

@@ -1,4 +1,8 @@
-"""A finished run as a bundle: averaged weights in fp16, and a card with what the library itself measured."""
+"""A finished run as a bundle: averaged weights in fp16, and a card with what the library itself measured.
+
+What ships follows from the stages that were run: the generator, refined by the student once that was trained, and the
+local discriminator for the attention map once that was.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
+from torch import nn
 
 from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.models.bundle import Bundle, write_bundle
@@ -20,16 +25,32 @@ from MRTranslateLib.models.card import (
     ModelCard,
     Preprocessing,
     RouteQuality,
+    System,
     TrainingData,
     TrainingRun,
     ValueRanges,
 )
+from MRTranslateLib.models.components import Components, LocalDiscriminatorCard
+from MRTranslateLib.networks.generator import Generator
+from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, bake_spectral_norm
+from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters
 from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE, SYNTHETIC_UNITS
 from MRTranslateLib.volume import Volume, from_slices, to_slices
+from training.calibration import ATTENTION_COMMAND, ATTENTION_PROTOCOL, AttentionEvidence
 from training.checkpoint import Checkpoint
-from training.config import TRAINED_CONTRASTS
+from training.config import (
+    TRAINED_CONTRASTS,
+    GeneratorStageConfig,
+    RefineStageConfig,
+    StageConfig,
+    SuperResolutionStageConfig,
+    TrainingConfig,
+    needed_networks,
+)
 from training.data.cache import CachedScan
+from training.engine import deliverable
 from training.evaluation import Predict, Route, RouteScore
+from training.networks.build import build_networks
 
 METRICS_PROTOCOL = (
     "People of the val split, native thick slices first registered and sampled on one 1 mm grid; whole volumes through "
@@ -77,6 +98,60 @@ def all_routes() -> tuple[Route, ...]:
     )
 
 
+NETWORK_TITLES = {"unet25d": "2.5D U-Net"}
+"""Architectures in words, for the card's title."""
+
+
+def stages_run(checkpoint: Checkpoint) -> tuple[StageConfig, ...]:
+    """The stages that have made at least one step."""
+    left, run = checkpoint.step, []
+    for stage in checkpoint.config.stages:
+        if left > 0:
+            run.append(stage)
+        left -= stage.optimizer.num_steps
+    return tuple(run)
+
+
+def systems_trained(stages: Sequence[StageConfig]) -> tuple[System, ...]:
+    """``supervised``, which every generator is, and the systems whose mechanisms these stages used."""
+    systems: dict[System, bool] = {
+        "supervised": True,
+        "A": any(isinstance(stage, RefineStageConfig) or _attacked(stage) for stage in stages),
+        "B": any(isinstance(stage, GeneratorStageConfig) and stage.adversarial is not None for stage in stages),
+        "C": any(
+            isinstance(stage, SuperResolutionStageConfig)
+            or (isinstance(stage, GeneratorStageConfig) and stage.label_correction is not None)
+            for stage in stages
+        ),
+    }
+    return tuple(name for name, used in systems.items() if used)
+
+
+def _attacked(stage: StageConfig) -> bool:
+    return isinstance(stage, GeneratorStageConfig) and stage.attack is not None
+
+
+def shipped_generator(checkpoint: Checkpoint) -> Generator:
+    """The averaged generator of a run, refined by the averaged student if that was trained; on the CPU."""
+    networks = build_networks(checkpoint.config)
+    averaged = nn.ModuleDict({name: networks[name] for name in checkpoint.averaged})
+    for name, network in averaged.items():
+        network.load_state_dict(checkpoint.averaged[name])
+    refined = any(isinstance(stage, RefineStageConfig) for stage in stages_run(checkpoint))
+    return deliverable(checkpoint.config, averaged, with_student=refined)
+
+
+def shipped_local_discriminator(checkpoint: Checkpoint) -> LocalDiscriminator | None:
+    """The local discriminator of a run with plain weights; None if no stage has trained one."""
+    parameters = checkpoint.config.networks.local_discriminator
+    trained = any("local_discriminator" in needed_networks(stage) for stage in stages_run(checkpoint))
+    if parameters is None or not trained:
+        return None
+    discriminator = LocalDiscriminator(parameters)
+    discriminator.load_state_dict(checkpoint.networks["local_discriminator"])
+    return bake_spectral_norm(discriminator)
+
+
 def export_bundle(
     checkpoint: Checkpoint,
     folder: Path,
@@ -85,9 +160,10 @@ def export_bundle(
     command: str,
     hardware: str,
     quality: Sequence[RouteQuality] = (),
+    attention: AttentionEvidence | None = None,
     replace: bool = False,
 ) -> Bundle:
-    """Write the averaged weights of a run as a bundle named like ``folder``; see :func:`write_bundle` for errors.
+    """Write what a run delivers as a bundle named like ``folder``; see :func:`write_bundle` for errors.
 
     Args:
         checkpoint: What is exported.
@@ -96,16 +172,21 @@ def export_bundle(
         command: That trained it.
         hardware: In words, that it was trained on.
         quality: Measured rows of the card.
+        attention: Calibration and measured rows of the attention map; None leaves it uncalibrated.
         replace: Take the place of an existing bundle.
     """
     config = checkpoint.config
+    generator, discriminator = shipped_generator(checkpoint), shipped_local_discriminator(checkpoint)
+    if attention is not None and discriminator is None:
+        raise ValueError("attention was measured, but this run has trained no local discriminator")
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
         name=folder.name,
         version=version,
-        title="Any subset of T1w, T1wGd, T2w, FLAIR of the brain to the missing one of them (2.5D U-Net)",
-        systems_trained=("supervised",),
-        architecture=Architecture(name=config.generator.architecture, parameters=config.generator.parameters),
+        title="Any subset of T1w, T1wGd, T2w, FLAIR of the brain to the missing one of them "
+        f"({_network(generator, config)})",
+        systems_trained=systems_trained(stages_run(checkpoint)),
+        architecture=_architecture(generator, config),
         sources=TRAINED_CONTRASTS,
         targets=TRAINED_CONTRASTS,
         quality=tuple(quality),
@@ -134,9 +215,43 @@ def export_bundle(
         metrics_protocol=METRICS_PROTOCOL,
         metrics_command="python -m training evaluate --model NAME --data FOLDER",
         files={},
+        components=_components(discriminator, attention),
+        attention_quality=() if attention is None else attention.quality,
+        attention_protocol="" if attention is None else ATTENTION_PROTOCOL,
+        attention_command="" if attention is None else ATTENTION_COMMAND,
     )
-    tensors = {name: values.numpy() for name, values in checkpoint.averaged["generator"].items()}
-    return write_bundle(folder, card, tensors, replace=replace)
+    components = {} if discriminator is None else {"local_discriminator": _arrays(discriminator)}
+    return write_bundle(folder, card, _arrays(generator), components=components, replace=replace)
+
+
+def _network(generator: Generator, config: TrainingConfig) -> str:
+    name = NETWORK_TITLES.get(config.generator.architecture, config.generator.architecture)
+    return f"{name}, refined by a student" if isinstance(generator, RefinedGenerator) else name
+
+
+def _architecture(generator: Generator, config: TrainingConfig) -> Architecture:
+    inner = config.generator
+    if not isinstance(generator, RefinedGenerator) or config.networks.student is None:
+        return Architecture(name=inner.architecture, parameters=inner.parameters)
+    parameters = RefinedParameters(
+        architecture=inner.architecture, parameters=inner.parameters, student=config.networks.student
+    )
+    return Architecture(name="refined", parameters=msgspec.to_builtins(parameters))
+
+
+def _components(discriminator: LocalDiscriminator | None, attention: AttentionEvidence | None) -> Components:
+    if discriminator is None:
+        return Components()
+    return Components(
+        local_discriminator=LocalDiscriminatorCard(
+            parameters=msgspec.to_builtins(discriminator.settings),
+            calibration=None if attention is None else attention.calibration,
+        )
+    )
+
+
+def _arrays(network: nn.Module) -> dict[str, NDArray[np.generic]]:
+    return {name: values.detach().numpy() for name, values in network.state_dict().items()}
 
 
 def library_predict(bundle: Bundle, *, threads: int) -> Predict:

@@ -5,6 +5,8 @@ Blocks while it computes and imports torch here; Slicer itself always uses Worke
 
 from __future__ import annotations
 
+import contextvars
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ class InProcessWorker:
         self._numJobs = 0
         self._session: Any = None
         self._cancelEvent: Any = None
+        self._kept: ExitStack | None = None
+        self._context = contextvars.copy_context()  # of its own, so that nobody else's networks are kept
 
     def newFolder(self) -> Path:
         """An empty private folder for the files of one job."""
@@ -36,16 +40,21 @@ class InProcessWorker:
         import msgspec
 
         from MRTranslateLib.errors import MRTranslateError
+        from MRTranslateLib.inference.kept import networks_kept
         from MRTranslateLib.progress import Progress
         from MRTranslateLib.worker.jobs import KINDS, run_job
 
+        if self._kept is None:
+            self._kept = ExitStack()
+            self._context.run(self._kept.enter_context, networks_kept())
         self._numJobs += 1
         number = self._numJobs
         progress = Progress(lambda stage, done: self.progressed.emit(number, JobProgress(stage, done, None)))
         self._cancelEvent = progress.cancelled
         self.stateChanged.emit(State.RUNNING)
         try:
-            raw = run_job(KINDS, job.kind, msgspec.Raw(msgspec.json.encode(dict(job.parameters))), progress)
+            parameters = msgspec.Raw(msgspec.json.encode(dict(job.parameters)))
+            raw = self._context.run(run_job, KINDS, job.kind, parameters, progress)
         except MRTranslateError as error:
             if error.exit_code == CANCELLED_EXIT_CODE:
                 self.cancelled.emit(number)
@@ -61,7 +70,10 @@ class InProcessWorker:
             self._cancelEvent.set()
 
     def shutdown(self) -> None:
-        """Remove the temporary files."""
+        """Remove the temporary files and forget the loaded networks."""
+        if self._kept is not None:
+            self._context.run(self._kept.close)
+            self._kept = None
         if self._session is not None:
             self._session.remove()
             self._session = None

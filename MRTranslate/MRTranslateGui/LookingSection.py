@@ -50,6 +50,7 @@ class LookingSection:
         self.ui.compareButton.setEnabled(possible)
         self.ui.flickerButton.setEnabled(possible)
         self.ui.curtainButton.setEnabled(possible)
+        self.ui.curtainSlider.setEnabled(possible)
         self.ui.differenceButton.setEnabled(possible and reference is not None)
         self.ui.scoreButton.setEnabled(possible and reference is not None)
         attention = self._attention()

@@ -31,7 +31,7 @@ def cardHtml(model: ModelEntry, sources: Collection[str], target: str) -> str:
 def routeQuality(model: ModelEntry, sources: Collection[str], target: str) -> str:
     """One sentence on how well this route was measured to work."""
     if not model.offers(sources, target):
-        return _("Choose inputs and a target contrast to see it.")
+        return _("Choose inputs and a target contrast to see how well the model does there.")
     route = f"{' + '.join(sources)} \N{RIGHTWARDS ARROW} {target}"
     row = model.qualityOn(sources, target)
     if row is None:

@@ -43,6 +43,7 @@ class Panel:
         self.advanced = AdvancedSection(ui, self.ask)
         self._isUpdating = False
         self._tell: dict[int, Callable[[Any], str]] = {}
+        ui.guessLabel.setVisible(False)
         self._fillModels()
         self.advanced.onDevice = self._onDevice
         self.advanced.onModelsChanged = self.refreshModels

@@ -19,7 +19,8 @@ def calibrated(raw: NDArray[Any], calibration: AttentionCalibration | None) -> N
     """Raw difficulties, 0..1, of any shape in the unit of the calibration; as they are without one."""
     if calibration is None:
         return raw.astype(np.float32)
-    return np.interp(raw, calibration.raw, calibration.calibrated).astype(np.float32)
+    values: NDArray[np.float64] = np.interp(raw, calibration.raw, calibration.calibrated)
+    return values.astype(np.float32)
 
 
 def statement(calibration: AttentionCalibration | None) -> str:

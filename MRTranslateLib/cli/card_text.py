@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from MRTranslateLib.attention.calibrate import statement
 from MRTranslateLib.cli.tables import render_table
@@ -75,12 +76,15 @@ def _attention(card: ModelCard) -> str:
     heading = _paragraph("Makes an attention map", statement(component.calibration))
     if not card.attention_quality:
         return f"{heading}\nHow well the map points at errors was not measured."
-    rows = card.attention_quality
+    measured = _paragraph("How measured", card.attention_protocol)
+    return f"{heading}\n\n{render_attention_quality(card.attention_quality)}\n\n{measured}\n  {card.attention_command}"
+
+
+def render_attention_quality(rows: Sequence[AttentionQuality]) -> str:
+    """What was measured of an attention map as a table with a verdict, without a newline at the end."""
     better = sum(row.beats_controls for row in rows)
     table = render_table([ATTENTION_COLUMNS, *(_attention_row(row) for row in rows)], "llrrrrrr")
-    verdict = f"The map beats every naive control on {better} of {len(rows)} measured routes."
-    measured = _paragraph("How measured", card.attention_protocol)
-    return f"{heading}\n\n{table}\n{verdict}\n\n{measured}\n  {card.attention_command}"
+    return f"{table}\nThe map beats every naive control on {better} of {len(rows)} measured routes."
 
 
 def _attention_row(row: AttentionQuality) -> tuple[str, ...]:

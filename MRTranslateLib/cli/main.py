@@ -15,6 +15,7 @@ from MRTranslateLib.cli.evaluate import add_evaluate_parser
 from MRTranslateLib.cli.models import add_models_parser
 from MRTranslateLib.cli.report import say_error
 from MRTranslateLib.cli.rerun import add_rerun_parser
+from MRTranslateLib.cli.robustness import add_robustness_parser
 from MRTranslateLib.cli.translate import add_translate_parser
 from MRTranslateLib.cli.worker import add_worker_parser
 from MRTranslateLib.errors import CancelledError, MRTranslateError
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) has gone: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (KeyboardInterrupt, CancelledError):
+    except KeyboardInterrupt:
         return _fail(options, CancelledError("cancelled; nothing was written"))
     except Exception as error:
         explained = explain(error)
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         add_translate_parser,
         add_evaluate_parser,
+        add_robustness_parser,
         add_models_parser,
         add_demo_parser,
         add_rerun_parser,

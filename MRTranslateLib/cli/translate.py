@@ -36,7 +36,7 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
         "--attention",
         type=Path,
         metavar="FILE",
-        help="also write an attention map, 0..1, high where the result is hard to believe; for models that have a local "
+        help="also write an attention map, 0..1, high where the result is hard to believe; for models with a local "
         "discriminator",
     )
     parser.add_argument(

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from MRTranslateLib.inference.slices import stack_slices
 from MRTranslateLib.networks.generator import SourceSlices, one_hot
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.robustness.attack.base import Attack, Budget, Predict, error_score
 from MRTranslateLib.robustness.attack.bounds import EVALUATION_LINF, Bounds
 from MRTranslateLib.robustness.attack.score_search import ScoreSearch
 from MRTranslateLib.robustness.case import Case
-from MRTranslateLib.inference.slices import stack_slices
 
 NUM_CONTROL_QUERIES = 3
 """The clean sources and one pair of random fields: what chance alone finds within the same bounds."""

@@ -105,9 +105,7 @@ class Case:
     def job(self, sources: Mapping[Contrast, NDArray[np.float32]]) -> SliceJob:
         """What the generator is to do with these sources."""
         prepared = self.prepared
-        return SliceJob(
-            sources, self.target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride
-        )
+        return SliceJob(sources, self.target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
 
     def translated(self, sources: Mapping[Contrast, NDArray[np.float32]], progress: Progress) -> SliceResult:
         """The translation of sources, 0 outside the brain.

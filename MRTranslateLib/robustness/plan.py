@@ -14,8 +14,8 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
 
 Track = Literal["clean", "own"]
-"""``clean``: the perturbed source keeps the clean one's intensity scale, so that only the artefact is tested. ``own``: it
-is normalised by its own brain, as a scan that came with the artefact would be (METHODS 1.7, proposal)."""
+"""``clean``: a perturbed source keeps the clean one's intensity scale, so that only the artefact is tested. ``own``: it is
+normalised by its own brain, as a scan that came with the artefact would be (METHODS 1.7, proposal)."""
 TRACKS: tuple[Track, ...] = ("clean", "own")
 LEVELS = (1, 2, 3, 4, 5)
 DEFAULT_PERTURBATIONS = ("rician_noise", "motion", "ghosting", "bias_field", "blur", "anisotropic_resolution")
@@ -71,6 +71,8 @@ class RobustnessPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise UsageError(f"level {wrong[0]} is out of range: levels go from 1 to 5")
         if wrong_tracks := [track for track in self.tracks if track not in TRACKS]:
             raise UsageError(f"unknown track {wrong_tracks[0]!r}: use one of {', '.join(TRACKS)}")
+        if self.seed < 0:
+            raise UsageError(f"seed {self.seed} is negative: give 0 or more")
         if self.levels != tuple(sorted(self.levels)):
             raise UsageError(f"levels {', '.join(map(str, self.levels))} must ascend")
 
@@ -115,6 +117,13 @@ def source_seed(seed: int, perturbation: str, source: str) -> int:
     """A seed of its own for each kind and source, equal on every machine and at every level; 0..2^31 - 1."""
     digest = hashlib.sha256(f"{seed} {perturbation} {source}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
+
+
+def all_perturbations(num_sources: int) -> tuple[str, ...]:
+    """Every kind that so many sources can show."""
+    from MRTranslateLib.robustness.perturbations.bank import PERTURBATIONS
+
+    return tuple(name for name in PERTURBATIONS if num_sources > 1 or name not in _BETWEEN_SOURCES)
 
 
 def parse_levels(text: str) -> tuple[int, ...]:

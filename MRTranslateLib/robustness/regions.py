@@ -17,7 +17,7 @@ TITLES = {BRAIN: "brain", LESION: "lesion", RIM: f"{RIM_MM:g} mm rim of the lesi
 def region_masks(
     brain: NDArray[np.bool_], labels: NDArray[np.integer] | None, spacing_mm: tuple[float, float, float]
 ) -> dict[str, NDArray[np.bool_]]:
-    """The regions by name, none of them empty: ``brain``; with a lesion also ``lesion``, ``label N``, ``rim``, ``healthy``.
+    """The regions by name, none empty: ``brain``; with a lesion also ``lesion``, ``label N``, ``rim``, ``healthy``.
 
     The healthy remainder is the brain without lesion and without rim.
 

@@ -35,7 +35,7 @@ from MRTranslateLib.progress import Progress, ProgressCallback
 from MRTranslateLib.provenance import ModelRecord, Parameters
 from MRTranslateLib.robustness import pictures
 from MRTranslateLib.robustness.adversarial import AdversarialResult, AdversarialSettings, search_worst_case
-from MRTranslateLib.robustness.case import Case, CaseRecord, case_record, claim_folder, make_case
+from MRTranslateLib.robustness.case import Case, case_record, claim_folder, make_case
 from MRTranslateLib.robustness.cell import UNPERTURBED, Cell, cell_path, compare, read_cell, write_cell
 from MRTranslateLib.robustness.perturbations.bank import PERTURBATIONS
 from MRTranslateLib.robustness.plan import CellKey, RobustnessPlan

@@ -13,6 +13,7 @@ from MRTranslateLib.progress import Progress
 from MRTranslateLib.worker.describe import DescribeParameters, describe
 from MRTranslateLib.worker.evaluate import EvaluateParameters, evaluate
 from MRTranslateLib.worker.models import ModelsParameters, run_models
+from MRTranslateLib.worker.robustness import RobustnessParameters, run_robustness
 from MRTranslateLib.worker.translate import TranslateParameters, run_translate
 
 Parameters = TypeVar("Parameters")
@@ -34,6 +35,7 @@ class Kind(Generic[Parameters]):
 KINDS: Mapping[str, Kind[Any]] = {
     "translate": Kind(TranslateParameters, run_translate),
     "evaluate": Kind(EvaluateParameters, evaluate),
+    "robustness": Kind(RobustnessParameters, run_robustness),
     "models": Kind(ModelsParameters, run_models),
     "describe": Kind(DescribeParameters, describe),
 }

@@ -9,7 +9,8 @@ import torch
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.models.bundle import Bundle, write_bundle
 from MRTranslateLib.networks.generator import Generator
-from Testing.library.model_examples import example_card, example_tensors
+from MRTranslateLib.networks.local_discriminator import build_local_discriminator
+from Testing.library.model_examples import example_card, example_components, example_tensors
 
 
 class CopyGenerator(Generator):
@@ -38,7 +39,9 @@ def copy_generator(monkeypatch) -> CopyGenerator:
     return generator
 
 
-def make_bundle(parent, name: str, in_plane_mm: tuple[float, float], slices_mm: float) -> Bundle:
+def make_bundle(
+    parent, name: str, in_plane_mm: tuple[float, float], slices_mm: float, *, attention: bool = False
+) -> Bundle:
     card = example_card(name)
     offered = (Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR)
     preprocessing = msgspec.structs.replace(
@@ -48,7 +51,13 @@ def make_bundle(parent, name: str, in_plane_mm: tuple[float, float], slices_mm: 
         neighbour_spacing_mm=slices_mm,
     )
     card = msgspec.structs.replace(card, sources=offered, targets=offered, preprocessing=preprocessing, quality=())
-    return write_bundle(parent / name, card, example_tensors())
+    if not attention:
+        return write_bundle(parent / name, card, example_tensors())
+    card = msgspec.structs.replace(card, components=example_components())
+    torch.manual_seed(5)
+    discriminator = build_local_discriminator(card.components.local_discriminator.parameters)
+    weights = {"local_discriminator": discriminator.state_dict()}
+    return write_bundle(parent / name, card, example_tensors(), components=weights)
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +70,9 @@ def copy_bundle(tmp_path_factory) -> Bundle:
 def coarse_bundle(tmp_path_factory) -> Bundle:
     """The same at 3 mm, where phantoms are small and everything is quick."""
     return make_bundle(tmp_path_factory.mktemp("models"), "coarse", (2.5, 3.5), 3.0)
+
+
+@pytest.fixture(scope="session")
+def attentive_bundle(tmp_path_factory) -> Bundle:
+    """``coarse_bundle`` with an untrained local discriminator."""
+    return make_bundle(tmp_path_factory.mktemp("models"), "attentive", (2.5, 3.5), 3.0, attention=True)

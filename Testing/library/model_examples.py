@@ -19,6 +19,7 @@ from MRTranslateLib.models.card import (
     TrainingRun,
     ValueRanges,
 )
+from MRTranslateLib.models.components import AttentionCalibration, Components, LocalDiscriminatorCard
 
 
 def example_card(name: str = "tiny", version: str = "1.0.0") -> ModelCard:
@@ -81,6 +82,12 @@ def example_tensors(seed: int = 0) -> dict[str, np.ndarray]:
         "head.bias": random.normal(size=5).astype(np.float32),
         "scale": np.float32(0.5),
     }
+
+
+def example_components(calibration: AttentionCalibration | None = None, **parameters: object) -> Components:
+    """A local discriminator of the smallest size; ``parameters`` replace some of its own."""
+    size = {"widths": [8, 8, 8, 8], "normalization": "group", "spectral_norm": False, "sees_sources": True}
+    return Components(local_discriminator=LocalDiscriminatorCard(parameters=size | parameters, calibration=calibration))
 
 
 def write_example(parent: Path, name: str = "tiny", version: str = "1.0.0", seed: int = 0) -> Bundle:

@@ -14,7 +14,9 @@ import safetensors.numpy
 from MRTranslateLib.errors import ModelError, MRTranslateError
 from MRTranslateLib.models import bundle as bundle_module
 from MRTranslateLib.models.bundle import load_tensors, open_bundle, write_bundle
-from Testing.library.model_examples import example_card, example_tensors, write_example
+from MRTranslateLib.models.components import MAX_COMPONENT_BYTES
+from MRTranslateLib.models.store import ModelStore
+from Testing.library.model_examples import example_card, example_components, example_tensors, write_example
 
 
 @pytest.fixture
@@ -179,3 +181,94 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
 
 def test_a_card_keeps_all_but_its_files(folder):
     assert msgspec.structs.replace(open_bundle(folder).card, files={}) == example_card()
+
+
+PART = "local_discriminator"
+
+
+def attentive_card():
+    return msgspec.structs.replace(example_card(), components=example_components())
+
+
+@pytest.fixture
+def attentive(tmp_path):
+    """A bundle whose local discriminator has the weights of another seed than its generator."""
+    return write_bundle(tmp_path / "tiny", attentive_card(), example_tensors(), components={PART: example_tensors(1)})
+
+
+def test_a_component_has_its_own_file_hash_and_weights(attentive):
+    assert sorted(os.listdir(attentive.folder)) == [
+        "local_discriminator.safetensors",
+        "model.json",
+        "weights.safetensors",
+    ]
+    opened = open_bundle(attentive.folder)
+    data = (attentive.folder / "local_discriminator.safetensors").read_bytes()
+    assert opened.component_sha256(PART) == hashlib.sha256(data).hexdigest()
+    stem = example_tensors(1)["stem.weight"].astype(np.float16)
+    np.testing.assert_array_equal(load_tensors(opened, PART)["stem.weight"], stem.astype(np.float32))
+    assert not np.array_equal(load_tensors(opened)["stem.weight"], stem.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), r"local_discriminator\.safetensors is missing"),
+        (lambda path: os.truncate(path, 100), r"local_discriminator\.safetensors is truncated"),
+        (flip_a_byte, r"local_discriminator\.safetensors was altered"),
+        (lambda path: relist(path.parent, path.name, pickle.dumps(1)), "is not a safetensors file"),
+        (lambda path: relist(path.parent, path.name, b"\0" * (MAX_COMPONENT_BYTES + 1)), "more than the 16 MiB"),
+        (
+            lambda path: relist(path.parent, "global.safetensors", path.read_bytes()),
+            r"lists global\.safetensors, which belongs to none of its components",
+        ),
+    ],
+)
+def test_a_damaged_component_damages_the_bundle(attentive, damage, message):
+    damage(attentive.folder / "local_discriminator.safetensors")
+    with pytest.raises(ModelError, match=message) as raised:
+        open_bundle(attentive.folder)
+    assert raised.value.exit_code == 4
+
+
+def test_a_component_without_listed_weights_is_not_complete(attentive):
+    card = json.loads((attentive.folder / "model.json").read_text())
+    del card["files"]["local_discriminator.safetensors"]
+    (attentive.folder / "model.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=r"lists no local_discriminator\.safetensors"):
+        open_bundle(attentive.folder)
+
+
+def test_a_component_altered_after_opening_is_not_loaded(attentive):
+    flip_a_byte(attentive.folder / "local_discriminator.safetensors")
+    assert load_tensors(attentive)
+    with pytest.raises(ModelError, match="altered while in use"):
+        load_tensors(attentive, PART)
+
+
+@pytest.mark.parametrize("components", [{}, {PART: {}, "student": {}}, {"student": {}}])
+def test_weights_of_other_components_than_the_cards_are_not_written(tmp_path, components):
+    with pytest.raises(ValueError, match="the card names the components local_discriminator"):
+        write_bundle(tmp_path / "tiny", attentive_card(), example_tensors(), components=components)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_component_over_16_mib_is_not_written(tmp_path):
+    weights = {"stem": np.zeros(MAX_COMPONENT_BYTES // 2, np.float16)}
+    with pytest.raises(ValueError, match="at most 16 MiB"):
+        write_bundle(tmp_path / "tiny", attentive_card(), example_tensors(), components={PART: weights})
+
+
+def test_a_zipped_bundle_with_a_component_is_installed_whole(attentive, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "tiny"), "zip", attentive.folder.parent, "tiny")
+    store = ModelStore(shipped_folder=tmp_path / "none", user_folder=tmp_path / "mine")
+    assert store.install(archive).component_sha256(PART) == attentive.component_sha256(PART)
+
+
+def test_a_zipped_bundle_that_lacks_its_component_is_not_installed(attentive, tmp_path):
+    (attentive.folder / "local_discriminator.safetensors").unlink()
+    archive = shutil.make_archive(str(tmp_path / "tiny"), "zip", attentive.folder.parent, "tiny")
+    store = ModelStore(shipped_folder=tmp_path / "none", user_folder=tmp_path / "mine")
+    with pytest.raises(ModelError, match=r"local_discriminator\.safetensors is missing"):
+        store.install(archive)
+    assert store.list() == ()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -68,3 +71,10 @@ def test_nothing_is_doubted_on_a_mask_too_small_to_tell():
     small = np.zeros_like(mask.array)
     small[38:42, 45:50, 35:40] = True
     assert check_contrast(volume, mask.with_array(small), Contrast.T1W, "x.nii") == []
+
+
+def test_it_works_before_the_packages_that_slicer_lacks_are_installed():
+    missing = ("nibabel", "msgspec", "safetensors", "torch", "psutil")
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing}))\n"  # None: importing it raises ImportError
+    code += "import MRTranslateLib.preprocessing.contrast_check, MRTranslateLib.volume"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,9 +10,24 @@ from MRTranslateLib.cli.card_text import render_card
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.models.card import decode_card, encode_card
-from Testing.library.model_examples import example_card
+from MRTranslateLib.models.components import AttentionCalibration, AttentionQuality
+from Testing.library.model_examples import example_card, example_components
 
 T1W, T2W, PDW, FLAIR = Contrast.T1W, Contrast.T2W, Contrast.PDW, Contrast.FLAIR
+
+FALLING = {"raw": [0.1, 0.2], "calibrated": [0.2, 0.1], "statement": "x"}
+WIDE = {"raw": [0.1, 0.2], "calibrated": [0.2, 1.1], "statement": "x"}
+ATTENTION_ROW = {
+    "sources": ["T1w"],
+    "target": "T2w",
+    "split": "val",
+    "num_cases": 2,
+    "attention": 0.7,
+    "gradient": 0.6,
+    "num_lesion_cases": 1,
+    "attention_lesion_cases": 0.65,
+    "distance": 0.625,
+}
 
 
 def changed(path: str, value: object) -> bytes:
@@ -65,6 +80,14 @@ def test_contrasts_are_written_by_name():
         ("files", {"/etc/passwd": {"sha256": "0" * 64, "bytes": 1}}, r"not the plain name"),
         ("files", {"a\\b": {"sha256": "0" * 64, "bytes": 1}}, r"not the plain name"),
         ("files", {"Model.json": {"sha256": "0" * 64, "bytes": 1}}, r"not the plain name"),
+        ("components", {"super_duper": {}}, r"unknown field `super_duper`.*\$\.components"),
+        ("components", {"local_discriminator": {}}, r"missing required field `parameters`"),
+        ("components", {"local_discriminator": {"parameters": {}, "weights": 1}}, r"unknown field `weights`"),
+        ("components", {"local_discriminator": {"parameters": {}, "calibration": FALLING}}, r"must not fall"),
+        ("components", {"local_discriminator": {"parameters": {}, "calibration": WIDE}}, r"<= 1.*calibrated"),
+        ("attention_quality", [ATTENTION_ROW], r"but components name no local_discriminator"),
+        ("attention_quality", [ATTENTION_ROW | {"target": "PDw"}], r"T1w>PDw, which is not offered"),
+        ("attention_quality", [ATTENTION_ROW | {"attention": 1.5}], r"<= 1.*\$\.attention_quality"),
         ("schema_version", 2, r"schema version 2, this MRTranslate reads version 1: update MRTranslate"),
         ("schema_version", 0, r"schema version 0, .* install a newer version of the model"),
         ("schema_version", ..., r"missing required field `schema_version`"),
@@ -145,3 +168,50 @@ def test_the_text_of_a_card_says_what_matters():
         assert part in text
     row = next(line for line in text.splitlines() if line.startswith("T1w+T2w>FLAIR"))
     assert row.split() == ["T1w+T2w>FLAIR", "val", "4", "21.50", "17.00", "0.875", "17.25", "-"]
+
+
+def attentive_card(**row: object):
+    components = example_components(
+        AttentionCalibration(raw=(0.1, 0.9), calibrated=(0.0, 0.4), statement="Measured so.")
+    )
+    card = msgspec.structs.replace(example_card(), components=components)
+    return msgspec.structs.replace(card, attention_quality=(msgspec.convert(ATTENTION_ROW | row, AttentionQuality),))
+
+
+def test_a_card_with_a_local_discriminator_survives_json():
+    assert decode_card(encode_card(attentive_card()), where="model.json") == attentive_card()
+
+
+def test_a_card_from_before_there_were_components_has_none():
+    card = json.loads(encode_card(example_card()))
+    for key in ("components", "attention_quality", "attention_protocol", "attention_command"):
+        del card[key]
+    assert decode_card(json.dumps(card).encode(), where="model.json") == example_card()
+
+
+def test_a_model_without_local_discriminator_refuses_attention_with_a_remedy():
+    with pytest.raises(
+        ModelError, match=r"model tiny comes without a local discriminator.*leave the map out"
+    ) as raised:
+        example_card().require_attention()
+    assert raised.value.exit_code == 4
+
+
+def test_the_text_of_a_card_says_what_attention_means_and_whether_it_beats_the_controls():
+    text = render_card(attentive_card())
+    assert "Makes an attention map: Measured so." in text
+    assert "beats every naive control on 1 of 1 measured routes" in text
+    assert "Makes no attention map" in render_card(example_card())
+
+
+@pytest.mark.parametrize(
+    ("row", "beats"),
+    [
+        ({}, True),
+        ({"gradient": 0.7}, False),
+        ({"distance": 0.66}, False),
+        ({"num_lesion_cases": 0, "distance": None, "attention_lesion_cases": None}, True),
+    ],
+)
+def test_attention_beats_its_controls_only_when_it_beats_each_on_the_same_people(row, beats):
+    assert attentive_card(**row).attention_quality[0].beats_controls is beats

@@ -22,13 +22,14 @@ import MRTranslateLib
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.io import write_volume
 from MRTranslateLib.metrics.files import evaluate_files
-from MRTranslateLib.models.bundle import Bundle, write_bundle
+from MRTranslateLib.models.bundle import Bundle, load_tensors, write_bundle
 from MRTranslateLib.models.card import Architecture
 from MRTranslateLib.networks.generator import build_generator
+from MRTranslateLib.networks.local_discriminator import build_local_discriminator
 from MRTranslateLib.phantoms import brain_grid, make_phantom
 from MRTranslateLib.worker import PROTOCOL_VERSION
 from MRTranslateLib.worker.session import SESSION_PREFIX, SessionFolder
-from Testing.library.model_examples import zip_example
+from Testing.library.model_examples import example_components, zip_example
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = Path(__file__).with_name("stub_worker.py")
@@ -532,3 +533,36 @@ def test_an_evaluation_returns_the_librarys_report(worker, phantom):
     expected = evaluate_files(phantom["T2w"], phantom["T1w"])
     assert report["brain"]["psnr"] == pytest.approx(expected.brain.psnr)
     assert report["brain"]["num_voxels"] == expected.brain.num_voxels
+
+
+@pytest.fixture(scope="module")
+def attentive_unet(coarse_unet, tmp_path_factory) -> Bundle:
+    """The same with an untrained local discriminator."""
+    components = example_components()
+    discriminator = build_local_discriminator(components.local_discriminator.parameters)
+    card = msgspec.structs.replace(coarse_unet.card, name="attentive", components=components, files={})
+    folder = tmp_path_factory.mktemp("models") / "attentive"
+    weights = {"local_discriminator": discriminator.state_dict()}
+    return write_bundle(folder, card, load_tensors(coarse_unet), components=weights)
+
+
+def test_an_attention_map_is_made_where_the_client_asks(worker, phantom, attentive_unet, tmp_path):
+    request = {"sources": {"T1w": str(phantom["T1w"])}, "target": "T2w", "model": str(attentive_unet.folder)}
+    job, where = next(numbers), tmp_path / "attention.nii"
+    worker.submit(job, "translate", **request, threads=1, output=str(tmp_path / "made.nii"), attention=str(where))
+    answer = worker.end(job)
+    assert answer["type"] == "finished", answer
+    assert answer["result"]["attention"] == str(where)
+    assert where.stat().st_size > (tmp_path / "made.nii").stat().st_size  # float32 beside int16
+    sidecar = json.loads(Path(answer["result"]["sidecar"]).read_text())
+    assert sidecar["attention"]["report"]["regions"][0]["name"] == "brain"
+
+
+def test_an_attention_map_of_a_model_without_one_is_refused_with_4(worker, phantom, coarse_unet, tmp_path):
+    request = {"sources": {"T1w": str(phantom["T1w"])}, "target": "T2w", "model": str(coarse_unet.folder)}
+    job = next(numbers)
+    worker.submit(job, "translate", **request, output=str(tmp_path / "a.nii"), attention=str(tmp_path / "b.nii"))
+    answer = worker.end(job)
+    assert (answer["type"], answer["exit_code"]) == ("failed", 4)
+    assert "comes without a local discriminator" in answer["message"]
+    assert list(tmp_path.iterdir()) == []

@@ -155,3 +155,30 @@ def test_the_worker_without_a_process_runs_a_job_here(slicer_host):
     runner.run(questionTask("models", {"action": "remove", "name": "brain-supervised"}))
     assert "cannot be removed" in failures[0]
     runner.close()
+
+
+def test_the_worker_without_a_process_keeps_loaded_networks_until_it_is_shut_down(slicer_host, monkeypatch):
+    from typing import Any
+
+    from MRTranslateGui.InProcessWorker import InProcessWorker
+    from MRTranslateGui.WorkerProcess import Job
+    from MRTranslateLib.inference.kept import kept_or_loaded
+    from MRTranslateLib.worker import jobs
+
+    loaded = []
+
+    def load():
+        loaded.append(object())
+        return loaded[-1]
+
+    monkeypatch.setattr(jobs, "KINDS", {"load": jobs.Kind(Any, lambda *_: kept_or_loaded("key", load) and None)})
+    worker = InProcessWorker()
+    worker.submit(Job("load"))
+    worker.submit(Job("load"))
+    assert len(loaded) == 1
+    kept_or_loaded("key", load)
+    assert len(loaded) == 2, "what runs beside the worker keeps nothing"
+    worker.shutdown()
+    worker.submit(Job("load"))
+    assert len(loaded) == 3
+    worker.shutdown()

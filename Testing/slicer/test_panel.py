@@ -373,6 +373,13 @@ def test_missing_packages_are_a_failure_in_words_and_nothing_starts(widget, work
     assert worker.jobs == []
 
 
+def test_choices_are_shown_in_words(widget):
+    combo = widget.ui.registrationComboBox
+    assert [combo.itemText(index) for index in range(combo.count)] == ["where grids differ", "always", "never"]
+    combo.setCurrentIndex(1)
+    assert widget._parameters.registration.value == "always"
+
+
 def test_the_open_panel_fits_into_350_pixels(widget, turn):
     for name in ("modelCollapsibleButton", "advancedCollapsibleButton", "optionalInputsCollapsibleButton"):
         getattr(widget.ui, name).collapsed = False

@@ -72,6 +72,11 @@ _BINDINGS: dict[type, tuple[_Binding, tuple[type, ...]]] = {
 }
 
 
+def _label(member: Any) -> str:
+    """What a combo box shows for a value of an enum: its ``label()`` where the class has one."""
+    return str(member.label() if hasattr(member, "label") else member.name)
+
+
 def _fits(parameter: Parameter, binding: _Binding, kinds: tuple[type, ...]) -> bool:
     if parameter.element_type is not None:
         return False
@@ -104,7 +109,7 @@ class GuiConnection:
         """Put the parameter's value into the widget."""
         if value is None and self._binding is not _NODE:
             return
-        shown = value.name if isinstance(value, enum.Enum) else value
+        shown = _label(value) if isinstance(value, enum.Enum) else value
         if self._value() != value:
             self._binding.write(self.widget, shown)
 
@@ -113,7 +118,7 @@ class GuiConnection:
         if self._binding is _NODE or value is None:
             return value
         if issubclass(self.parameter.type, enum.Enum):
-            return self.parameter.type[value] if value else None
+            return next((member for member in self.parameter.type if _label(member) == value), None)
         return self.parameter.type(value)
 
     def _report(self) -> None:
@@ -143,7 +148,7 @@ class GuiConnection:
     def _list_choices(self) -> None:
         choice = self.parameter.annotation(Choice)
         if issubclass(self.parameter.type, enum.Enum):
-            items = [member.name for member in self.parameter.type]
+            items = [_label(member) for member in self.parameter.type]
         elif choice is not None:
             items = [str(item) for item in choice.choices]
         else:

@@ -15,7 +15,7 @@ def test_closeness_is_the_mean_over_the_brain_of_each_cell():
     truth, predicted, brain = torch.zeros(3, 1, 1, 8, 16).unbind()
     brain[..., :4] = 1  # half of the left cell, nothing of the right one
     predicted[..., :2] = 0.2
-    predicted[..., 4:] = 9.0
+    predicted[..., 8:] = 9.0
     found = closeness(predicted, truth, brain, LOGITS, tolerance=0.1)
     assert found.flatten().tolist() == pytest.approx([(1 + math.exp(-2)) / 2, 0.0])
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,20 +12,33 @@ import yaml
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import MRTranslateError
-from MRTranslateLib.inference.load import load_generator
+from MRTranslateLib.inference.load import load_generator, load_local_discriminator
 from MRTranslateLib.models.bundle import open_bundle
 from MRTranslateLib.networks.generator import build_generator
+from MRTranslateLib.networks.local_discriminator import LocalDiscriminator
+from MRTranslateLib.networks.refined import RefinedGenerator
 from Testing.training.conftest import TINY, tiny_scan
+from training.calibration import AttentionEvidence, judge_attention
 from training.checkpoint import load_checkpoint
-from training.config import config_from_mapping
+from training.config import config_from_mapping, read_config
 from training.data.bids import read_scans
 from training.data.cache import prepare
 from training.engine import Run
 from training.evaluation import RouteScore, predict_slices
-from training.export import LIMITS, TRAINING_DATA, all_routes, export_bundle, library_predict, quality_rows
+from training.export import (
+    LIMITS,
+    TRAINING_DATA,
+    all_routes,
+    export_bundle,
+    library_predict,
+    quality_rows,
+    shipped_generator,
+    systems_trained,
+)
 
 T1W, T1W_GD, T2W, FLAIR = Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR
 ROUTE = ((T1W, T2W), FLAIR)
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +159,115 @@ def test_quality_rows_reach_the_card(checkpoint, tmp_path):
         checkpoint, tmp_path / "scored", version="0.1.0", command="x", hardware="none", quality=rows
     )
     assert open_bundle(written.folder).card.quality == rows
+
+
+FLOW = {
+    "widths": [8, 8, 8, 8],
+    "bottleneck_width": 8,
+    "num_bottleneck_blocks": 1,
+    "max_flow_voxels": 2.0,
+    "diffeomorphic": False,
+}
+SPECTRAL = {"widths": [8, 8, 8, 8], "normalization": "group", "spectral_norm": True, "sees_sources": True}
+
+
+@pytest.fixture(scope="module")
+def united(tmp_path_factory):
+    """A run through an adversarial and a refining stage, and a copy of it that stopped before the second."""
+    values = yaml.safe_load(TINY)
+    (stage,) = values["stages"]
+    optimizer = stage["optimizer"] | {"num_steps": 3, "num_warmup_steps": 1}
+    values["networks"] |= {
+        "local_discriminator": SPECTRAL,
+        "teacher": {"registration": FLOW, "max_residual": 0.1, "with_sources": True},
+        "student": {"registration": FLOW, "max_residual": 0.1},
+    }
+    system_b = yaml.safe_load((CONFIGS / "system_b.yaml").read_text())
+    adversarial = next(each["adversarial"] for each in system_b["stages"] if each.get("adversarial"))
+    adversarial |= {"global_weight": 0.0, "learning_rate_share": 1.0}
+    refine = {
+        "kind": "refine",
+        "name": "refine",
+        "generator_learning_rate_share": 0.0,
+        "generator_gradient": 0.0,
+        "teacher_steps": 1,
+        "teacher": "real",
+        "attack": None,
+        "optimizer": optimizer,
+    }
+    values["stages"] = [stage | {"adversarial": adversarial, "optimizer": optimizer}, refine]
+    folder = tmp_path_factory.mktemp("united")
+    scans = [tiny_scan("sub-a", 1), tiny_scan("sub-b", 2)]
+    config = config_from_mapping(values, where="united")
+    Run(config, scans, folder, data_fingerprint="0" * 16, device="cpu").fit()
+    whole = load_checkpoint(folder)
+    return whole, dataclasses.replace(whole, step=3), dataclasses.replace(whole, step=0)
+
+
+def exported(checkpoint, folder, **options):
+    return export_bundle(checkpoint, folder, version="0.1.0", command="x", hardware="none", **options)
+
+
+def test_a_run_with_student_ships_the_refined_generator(united, tmp_path):
+    bundle = exported(united[0], tmp_path / "united")
+    assert bundle.card.architecture.name == "refined"
+    assert isinstance(load_generator(bundle), RefinedGenerator)
+    scan, indices = tiny_scan("sub-c", 5), np.arange(3, 6)
+    mine, truth = (
+        predict_slices(generator.eval(), scan, ROUTE, indices)
+        for generator in (load_generator(bundle), shipped_generator(united[0]))
+    )
+    assert np.abs(mine - truth).max() < 1e-2
+    assert "refined by a student" in bundle.card.title
+
+
+def test_a_run_that_stopped_before_its_student_ships_the_plain_generator(united, tmp_path):
+    assert exported(united[1], tmp_path / "united").card.architecture.name == "unet25d"
+
+
+def test_the_local_discriminator_ships_with_plain_weights_that_judge_the_same(united, tmp_path):
+    bundle = exported(united[0], tmp_path / "united")
+    shipped = load_local_discriminator(bundle)
+    trained = LocalDiscriminator(united[0].config.networks.local_discriminator).eval()
+    trained.load_state_dict(united[0].networks["local_discriminator"])
+    assert not shipped.settings.spectral_norm
+    assert not any("parametrizations" in name for name in shipped.state_dict())
+    sources, candidate = torch.rand(1, 5, 48, 40), torch.rand(1, 1, 48, 40)
+    given = (sources, torch.ones(1, 5), torch.eye(5)[:1], candidate)
+    with torch.no_grad():
+        torch.testing.assert_close(shipped.confidence(*given), trained.confidence(*given), atol=2e-3, rtol=0)
+
+
+def test_no_stage_no_discriminator(united, checkpoint, tmp_path):
+    for run in (united[2], checkpoint):
+        assert exported(run, tmp_path / "plain", replace=True).card.components.local_discriminator is None
+
+
+def test_the_card_names_the_systems_of_the_stages_that_were_run(united, tmp_path):
+    systems = [exported(run, tmp_path / "united", replace=True).card.systems_trained for run in united]
+    assert systems == [("supervised", "A", "B"), ("supervised", "B"), ("supervised",)]
+
+
+@pytest.mark.parametrize(("name", "systems"), [("a", "A"), ("b", "B"), ("c", "C"), ("united", "ABC")])
+def test_the_configurations_of_each_system_train_it(name, systems):
+    file = CONFIGS / ("united_laptop.yaml" if name == "united" else f"system_{name}.yaml")
+    assert set(systems) <= set(systems_trained(read_config(file).stages))
+    assert "supervised" in systems_trained(read_config(file).stages)
+
+
+def test_measured_attention_reaches_the_card(united, tmp_path):
+    bundle = exported(united[0], tmp_path / "united")
+    evidence = judge_attention(bundle, [tiny_scan("sub-c", 5)], [ROUTE], threads=1)
+    card = exported(united[0], tmp_path / "united", attention=evidence, replace=True).card
+    assert card.components.local_discriminator.calibration == evidence.calibration
+    assert card.attention_quality == evidence.quality
+    assert card.attention_command.startswith("python -m training attention")
+
+
+def test_attention_of_a_run_without_discriminator_is_a_mistake(checkpoint, united, tmp_path):
+    evidence = AttentionEvidence(None, ())
+    with pytest.raises(ValueError, match="has trained no local discriminator"):
+        exported(checkpoint, tmp_path / "plain", attention=evidence)
 
 
 @pytest.mark.real_data

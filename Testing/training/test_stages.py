@@ -53,6 +53,7 @@ LABEL_CORRECTION = {
 ATTENTION = {"form": "difficulty", "strength": 0.5, "start_step": 0, "ramp_steps": 1}
 ADVERSARIAL = {
     "loss": "binary_cross_entropy",
+    "local_labels": "plain",
     "local_weight": 0.05,
     "global_weight": 0.05,
     "gradient_difference": 0.05,
@@ -139,6 +140,10 @@ def changed(before, run):
         (
             {"kind": "generator", "adversarial": ADVERSARIAL | {"global_weight": 0.0}},
             {"generator", "local_discriminator"},
+        ),
+        (
+            {"kind": "generator", "adversarial": ADVERSARIAL | {"local_labels": "error_aware"}},
+            {"generator", "local_discriminator", "global_discriminator"},
         ),
         ({"kind": "generator", "attack": ATTACK}, {"generator"}),
         ({"kind": "generator", "attack": ATTACK | {"attacker": "score_search", "num_candidates": 4}}, {"generator"}),

@@ -1,9 +1,9 @@
 """Local discriminator labels that admit where a synthetic slice is right: our proposal, an alternative to METHODS 2.3.
 
 There every neighbourhood of a synthetic slice is labelled 0, even where it equals the real one, which is labelled 1 at
-the same place: the contradiction is most of what the discriminator hears, and confidence comes to follow traces of
-synthesis (missing noise) rather than errors. Here the label of a synthetic neighbourhood is how close it comes,
-``mean_cell exp(-|yhat - y| / tolerance)``, times the smoothed label of the real one. The generator's loss is unchanged.
+the same place. Here the label of a synthetic neighbourhood is how close it comes, the mean over its cell of
+``exp(-|yhat - y| / tolerance)``, times the smoothed label of the real one. The generator's loss is unchanged. A good
+translation is labelled real, so the share of right votes falls to a half and its band (METHODS 2.3) does not apply.
 Measured against the plain labels by ``Testing/benchmark_difficulty_attention.py``.
 """
 

@@ -19,6 +19,7 @@ from training.batch import Pairs
 from training.config import AdversarialConfig, OptimizerConfig
 from training.losses.adversarial import ADVERSARIAL_LOSSES, logit_weight
 from training.losses.difficulty_attention import difficulty_weight, focal_weight, ramp, uniform_weight
+from training.losses.error_aware_labels import closeness, error_aware_discriminator_loss
 from training.losses.gradient_difference import gradient_difference
 from training.losses.gradient_penalty import lazy_r1_penalty
 from training.monitors import DiscriminatorMonitor
@@ -58,8 +59,12 @@ class Adversary:
         for name, network in self.wrapped.items():
             both = [network(*pairs.condition, image.detach()).float() for image in (target, synthetic)]
             weight = logit_weight(pairs.brain, both[0]) if both[0].ndim == 4 else None
-            losses[name] = self.loss.discriminator(both[0], both[1], weight)
-            self.monitors[name].observe(both[0].detach(), both[1].detach())
+            if name == "local_discriminator" and self.settings.local_labels == "error_aware":
+                close = closeness(synthetic, target, pairs.brain, both[1])
+                losses[name] = error_aware_discriminator_loss(both[0], both[1], close, weight)
+            else:
+                losses[name] = self.loss.discriminator(both[0], both[1], weight)
+                self.monitors[name].observe(both[0].detach(), both[1].detach())
             self.accuracies[name].update(accuracy(self.loss.margins(both[0], both[1], weight), weight))
             penalty = self._r1(name, pairs, target, step)
             if penalty is not None:
