@@ -42,7 +42,9 @@ class MRTranslate(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Makes a missing or spoilt brain-MRI contrast from the ones that were acquired. The result is computed, "
             "not acquired: for research, not for diagnosis. "
-            '<a href="https://github.com/mrtranslate/SlicerMRTranslate">Documentation and tutorial</a>.'
+            '<a href="https://github.com/mrtranslate/SlicerMRTranslate/blob/main/Resources/Tutorial/README.md">'
+            "Tutorial</a>, "
+            '<a href="https://github.com/mrtranslate/SlicerMRTranslate">documentation</a>.'
         )
         self.parent.acknowledgementText = _("The models name the data they were trained on in their cards.")
         self.syntheticLabel = SyntheticLabel()

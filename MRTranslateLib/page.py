@@ -25,7 +25,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
-figure { margin: .6rem 0; } img { max-width: 100%; height: auto; border-radius: 4px; display: block; }
+figure { margin: .6rem 0; } img { min-width: 540px; max-width: 100%; height: auto; border-radius: 4px; display: block; }
 figcaption { font-size: .88rem; color: var(--soft); margin-top: .2rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 1rem; }
 .charts figcaption { color: var(--ink); font-weight: 600; margin: 0 0 .2rem; }
@@ -95,7 +95,7 @@ def picture(png: bytes, description: str, caption: str) -> str:
     """A PNG inside the page; ``description`` is for those who cannot see it."""
     data = base64.b64encode(png).decode()
     return (
-        f'<figure><img alt="{escape(description)}" src="data:image/png;base64,{data}">'
+        f'<figure><div class="scroll"><img alt="{escape(description)}" src="data:image/png;base64,{data}"></div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

@@ -72,7 +72,8 @@ def main() -> None:
     for number in (1, 2):
         wall, library, waited, stall = click(host, widget)
         print(
-            f"click {number}: {wall:.2f} s, in the library's stages {library:.2f} s, beyond them {wall - library:.2f} s; "
+            f"click {number}: {wall:.2f} s, in the library's stages {library:.2f} s, "
+            f"beyond them {wall - library:.2f} s; "
             f"the panel waited {waited:.2f} s for a processor; longest stall {1000 * stall:.0f} ms"
         )
     print(f"beyond the library in the second click: {wall - library:.2f} s, target below {TARGET_SECONDS} s")

@@ -105,6 +105,9 @@ def photograph_result(take: Photographer) -> None:
     """The synthetic volume in the views, the attention map if the model makes one, the card."""
     take.show_slice()
     take.window("result")
+    take.open_sections(*SECTIONS)
+    take.panel("panel_result")
+    take.open_sections("inputs", "target", "outputs", "looking")
     model = take.widget.panel._model()
     if model is not None and model.makesAttention:
         take.ui.wantsAttentionCheckBox.click()
@@ -120,8 +123,6 @@ def photograph_result(take: Photographer) -> None:
     take.ui.packagesButton.click()
     take.wait_for_end()
     take.panel("panel_model")
-    take.open_sections(*SECTIONS)
-    take.panel("panel_result")
     take.open_sections("looking")
 
 
@@ -142,11 +143,12 @@ def photograph_comparison(take: Photographer) -> None:
 
 
 def photograph_failures(take: Photographer) -> None:
-    """A worker that somebody killed, and a scan in which there is no brain."""
+    """A worker that the system killed, and a scan in which there is nothing."""
     import numpy as np
     import slicer
 
     take.open_sections("inputs", "target", "outputs")
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     take.ui.applyButton.click()
     take.wait_until_half_done()
     for process in psutil.Process().children(recursive=True):
@@ -160,7 +162,7 @@ def photograph_failures(take: Photographer) -> None:
     take.ui.guessButton.click()
     take.ui.applyButton.click()
     take.wait_for_end()
-    take.window("failed_no_brain")
+    take.window("failed_empty_scan")
 
 
 def shrink(path: Path) -> None:

@@ -82,10 +82,11 @@ class LookingSection:
             comparison.close()
 
     def onCompareToggled(self, checked: bool) -> None:
+        volume, source, reference = self.compared()
         if not checked:
             self.closeComparison()
+            self._explain(volume, reference)
             return
-        volume, source, reference = self.compared()
         if volume is None or source is None or slicer.app.layoutManager() is None:
             self._check(self.ui.compareButton, False)
             return
@@ -110,6 +111,8 @@ class LookingSection:
             self._comparison.setFlicker(checked)
         else:
             self._comparison.setCurtain(checked, self._parameters.curtainPosition)
+        volume, _source, reference = self.compared()
+        self._explain(volume, reference)
         if problem is not None:
             self._check(self._modeButtons[mode], False)
             self.ui.lookingNote.setText(problem)
@@ -147,7 +150,17 @@ class LookingSection:
             text = Results.describe(volume) + " " + _("With a real reference, difference and scores are possible.")
         else:
             text = Results.describe(volume)
-        self.ui.lookingNote.setText(text)
+        self.ui.lookingNote.setText(" ".join((text, *self._legend(reference))))
+
+    def _legend(self, reference: Any) -> list[str]:
+        """How to read the synthetic view as it is drawn now."""
+        other = _("the source") if reference is None else _("the reference")
+        texts = {
+            "difference": _("Red is brighter than {other}, blue is darker."),
+            "flicker": _("The view SYNTHETIC swaps twice a second with {other}."),
+            "curtain": _("In the view SYNTHETIC, what is right of the edge is {other}."),
+        }
+        return [texts[mode].format(other=other) for mode in MODES if self._modeButtons[mode].checked]
 
     @staticmethod
     def _check(button: Any, checked: bool) -> None:

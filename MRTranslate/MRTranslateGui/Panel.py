@@ -224,10 +224,10 @@ class Panel:
     def _showTable(self, table: Any) -> None:
         self.runView.showDone(_("Scored: {name}.").format(name=table.GetName()))
         if slicer.app.layoutManager() is not None and not self.ui.compareButton.checked:
-            selection = slicer.app.applicationLogic().GetSelectionNode()
-            selection.SetActiveTableID(table.GetID())
-            slicer.app.applicationLogic().PropagateTableSelection()
+            # The layout first: it makes the table view, which only then can be told what to show.
             slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)
+            slicer.app.applicationLogic().GetSelectionNode().SetActiveTableID(table.GetID())
+            slicer.app.applicationLogic().PropagateTableSelection()
 
     # --- from parameters to request and order ---------------------------------------------------------------------
 

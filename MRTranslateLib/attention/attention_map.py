@@ -11,6 +11,7 @@ from MRTranslateLib.attention.calibrate import calibrated, statement
 from MRTranslateLib.attention.hard_regions import HARD_PERCENTILE, hard_regions
 from MRTranslateLib.attention.regions import attention_regions
 from MRTranslateLib.attention.report import AttentionReport, HardRegion, RegionAttention
+from MRTranslateLib.inference.working_grid import brain_box
 from MRTranslateLib.models.components import AttentionCalibration
 from MRTranslateLib.volume import Volume
 
@@ -44,9 +45,11 @@ def attention_map(
         lesion: Integer labels on the same grid, 0 is none; None without a mask.
     """
     shown = np.where(brain, calibrated(raw.array, calibration), np.float32(0))
-    volume = raw.with_array(shown)
-    regions = attention_regions(volume, brain, lesion)
-    spots = hard_regions(raw, shown, brain)
+    box = brain_box(brain, margin=0)  # nothing outside counts, and most of a head scan is outside
+    inside = raw.affine.copy()
+    inside[:, 3] = raw.affine @ [*(along.start for along in box), 1.0]
+    regions = attention_regions(Volume(shown[box], inside), brain[box], None if lesion is None else lesion[box])
+    spots = hard_regions(Volume(raw.array[box], inside), shown[box], brain[box])
     report = AttentionReport(
         statement=statement(calibration),
         calibrated=calibration is not None,
@@ -54,7 +57,7 @@ def attention_map(
         hard_regions=spots,
         summary=_summary(regions, spots),
     )
-    return AttentionMap(volume, report)
+    return AttentionMap(raw.with_array(shown), report)
 
 
 def _summary(regions: tuple[RegionAttention, ...], spots: tuple[HardRegion, ...]) -> str:

@@ -54,16 +54,17 @@ def _lesion_regions(
 
 def _octants(grid: Volume, brain: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
     """Eight parts, divided at the brain's centre of mass along the patient's axes, whatever those of the array."""
-    index = np.argwhere(brain)
-    world = index @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-    beyond = world > world.mean(axis=0)
+    index = np.ogrid[tuple(slice(length) for length in brain.shape)]
+    beyond = []
+    for axis in range(3):
+        position = sum(step * along for step, along in zip(grid.affine[axis, :3], index, strict=True))
+        beyond.append(position > position[brain].mean())
     octants = {}
-    for right, anterior, superior in product((False, True), repeat=3):
-        inside = (beyond == (right, anterior, superior)).all(axis=1)
-        region = np.zeros_like(brain)
-        region[tuple(index[inside].T)] = True
-        name = " ".join(sides[side] for sides, side in zip(_SIDES, (right, anterior, superior), strict=True))
-        octants[name] = region
+    for sides in product((0, 1), repeat=3):
+        name = " ".join(names[side] for names, side in zip(_SIDES, sides, strict=True))
+        octants[name] = brain & np.logical_and.reduce(
+            [where == side for where, side in zip(beyond, sides, strict=True)]
+        )
     return octants
 
 

@@ -147,7 +147,7 @@ def search_worst_case(
 def chosen_slices(case: Case, count: int) -> NDArray[np.intp]:
     """Positions among the translated slices: the one that pictures show, and others evenly from the middle."""
     last = len(case.prepared.indices) - 1
-    evenly = np.linspace(MIDDLE[0] * last, MIDDLE[1] * last, count - 1).round().astype(int) if count > 1 else []
+    evenly = np.linspace(MIDDLE[0] * last, MIDDLE[1] * last, count - 1).round().astype(int)
     return np.unique([case.shown_slice, *evenly]).astype(np.intp)
 
 

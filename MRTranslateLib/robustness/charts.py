@@ -10,10 +10,10 @@ from html import escape
 WIDTH, HEIGHT = 300, 170
 LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 30
 TOP_LEVEL = 5
-COLOURS = ("#1d2228", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#b58900")
-"""Okabe and Ito's, which the colour-blind can tell apart; markers differ too."""
+COLOURS = ("#1d2228", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#7f7f7f")
+"""After Okabe and Ito, whose colours the colour-blind can tell apart; markers differ too."""
 MARKERS = ("circle", "square", "diamond")
-_STEPS = (1, 2, 5)
+_STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def legend(names: Sequence[str]) -> str:
 
 
 def nice_top(largest: float) -> float:
-    """The smallest of 1, 2, 5, 10, 20, ... percent that is not below ``largest``."""
+    """The smallest round number of percent (1, 2, 3, 4, 5, 6, 8, 10, 20, ...) that is not below ``largest``."""
     if largest <= 1:
         return 1.0
     decade = 10.0 ** math.floor(math.log10(largest))
-    return next(step * decade for step in (*_STEPS, 10) if step * decade >= largest - 1e-9)
+    return next(step * decade for step in _STEPS if step * decade >= largest - 1e-9)
 
 
 def _axes(top: float) -> str:

@@ -14,7 +14,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
 
 Track = Literal["clean", "own"]
-"""``clean``: a perturbed source keeps the clean one's intensity scale, so that only the artefact is tested. ``own``: it is
+"""``clean``: a perturbed source keeps the clean one's scale, so that only the artefact is tested. ``own``: it is
 normalised by its own brain, as a scan that came with the artefact would be (METHODS 1.7, proposal)."""
 TRACKS: tuple[Track, ...] = ("clean", "own")
 LEVELS = (1, 2, 3, 4, 5)

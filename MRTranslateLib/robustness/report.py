@@ -107,7 +107,7 @@ def _curves(report: RobustnessReport) -> str:
     regions = tuple(report.unperturbed.regions)
     largest = max((cell.regions[name].relative_change or 0.0 for cell in report.cells for name in regions), default=0)
     top = nice_top(100 * largest)
-    limits = {limit.region: 100 * limit.max_relative_change for limit in report.limits}
+    limits: dict[str, float] = {limit.region: 100 * limit.max_relative_change for limit in report.limits}
     charts = []
     for perturbation in report.plan.perturbations:
         lines = [
@@ -225,11 +225,11 @@ def _pictures(report: RobustnessReport, folder: Path) -> str:
 def _adversarial(found: AdversarialResult, report: RobustnessReport, folder: Path) -> str:
     what = "change of the result" if found.score == "change" else "error against the real scan"
     told = (
-        f"A search of {found.settings.num_queries} translations of {len(found.slices)} slices looked for a smooth change "
-        f"of the sources, of at most {255 * found.max_change:.0f}/255 in any voxel and at least {found.min_psnr_db:g} dB, "
-        f"that spoils the result most. The mean {what} went from {found.clean_score:.4f} to {found.worst_score:.4f}, "
-        f"which is {percent(found.relative)} of the brain's mean; random fields within the same bounds reached "
-        f"{found.random_score:.4f}. A longer search may find worse."
+        f"A search of {found.settings.num_queries} translations of {len(found.slices)} slices looked for a smooth "
+        f"change of the sources, of at most {255 * found.max_change:.0f}/255 in any voxel and at least "
+        f"{found.min_psnr_db:g} dB, that spoils the result most. The mean {what} went from {found.clean_score:.4f} to "
+        f"{found.worst_score:.4f}, a step of {percent(found.relative)} of the brain's mean; random fields within the "
+        f"same bounds reached {found.random_score:.4f}. A longer search may find worse."
     )
     caption = f"The slice that suffered most. SYNTHETIC {report.case.target}; the added field is magnified."
     png = (folder / "adversarial.png").read_bytes()
@@ -238,8 +238,12 @@ def _adversarial(found: AdversarialResult, report: RobustnessReport, folder: Pat
 
 def _provenance(report: RobustnessReport) -> str:
     case, parameters = report.case, report.parameters
-    files = [(f"source {contrast}", file) for contrast, file in case.sources]
-    files += [("brain mask", case.brain_mask), ("reference", case.reference), ("lesion mask", case.lesion_mask)]
+    files = (
+        *((f"source {contrast}", file) for contrast, file in case.sources),
+        ("brain mask", case.brain_mask),
+        ("reference", case.reference),
+        ("lesion mask", case.lesion_mask),
+    )
     seconds = sum(cell.seconds for cell in (report.unperturbed, *report.cells))
     pairs = [
         ("program", report.program),

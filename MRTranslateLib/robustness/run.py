@@ -22,8 +22,8 @@ from MRTranslateLib import io, provenance
 from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import CancelledError, InputError
 from MRTranslateLib.files import atomic_file, json_text, shown, write_text_atomic
+from MRTranslateLib.inference import load
 from MRTranslateLib.inference.device import Execution, Precision, choose_execution
-from MRTranslateLib.inference.load import device_name, load_generator
 from MRTranslateLib.inference.output_grid import values_on_output_grid
 from MRTranslateLib.inference.prepare import prepare
 from MRTranslateLib.inference.sources import Image, NamedVolume, load_image
@@ -159,7 +159,7 @@ def robustness_run(
             progress=_part(line, 0.0, PREPARED),
         )
         case = make_case(
-            prepared, first.volume, wanted, load_generator(bundle), execution, reference=real, lesion_mask=lesion
+            prepared, first.volume, wanted, load.load_generator(bundle), execution, reference=real, lesion_mask=lesion
         )
         job = _Job(case, plan, folder, first.volume if keep_volumes else None, line, adversarial)
         job.run()
@@ -179,7 +179,7 @@ def robustness_run(
         case=record,
         plan=plan,
         parameters=parameters,
-        device=device_name(execution.device),
+        device=load.device_name(execution.device),
         libraries=provenance.library_versions(),
         platform=provenance.platform_description(),
         warnings=prepared.warnings,

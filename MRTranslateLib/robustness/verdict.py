@@ -9,7 +9,7 @@ import msgspec
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.robustness.cell import Cell
 from MRTranslateLib.robustness.plan import Track
-from MRTranslateLib.robustness.regions import region_title
+from MRTranslateLib.robustness.regions import TITLES, region_title
 from MRTranslateLib.robustness.summary import TypeSummary
 
 NO_LIMITS = "No limits are stated for this model, so this report gives numbers and no judgement."
@@ -109,9 +109,9 @@ def _within(limit: RobustnessLimit, cells: Sequence[Cell]) -> str:
 
 
 def _largest_changes(types: Sequence[TypeSummary]) -> tuple[str, ...]:
-    """For each region the type that changes it most."""
+    """For each region but single labels, which the tables have, the type that changes it most."""
     sentences = []
-    for region in dict.fromkeys(each.region for each in types):
+    for region in dict.fromkeys(each.region for each in types if each.region in TITLES):
         rows = [each for each in types if each.region == region and each.largest_relative_change is not None]
         if not rows:
             continue

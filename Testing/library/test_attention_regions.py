@@ -168,3 +168,13 @@ def test_the_text_names_the_hardest_region_and_the_place_of_the_largest_spot():
 def test_a_table_that_is_not_monotone_is_no_calibration(raw, values, message):
     with pytest.raises(ValueError, match=message):
         AttentionCalibration(raw=raw, calibrated=values, statement="x")
+
+
+def test_the_hardest_share_is_that_of_the_brain_and_not_of_the_image():
+    brain = np.zeros((40, 40, 40), bool)
+    brain[:, :, :20] = True
+    raw = np.zeros(brain.shape)
+    raw[:, :, :20] = np.linspace(0.1, 0.5, 40)[:, None, None]  # rises along i
+    raw[:, :, 20:] = 0.9
+    (found,) = hard_regions(grid(raw), raw.astype(np.float32), brain)
+    assert found.volume_ml == pytest.approx(0.05 * brain.sum() / 1000)

@@ -19,7 +19,7 @@ from MRTranslateLib.io import read_volume, write_volume  # noqa: E402
 from MRTranslateLib.worker.jobs import KINDS, Kind  # noqa: E402
 from MRTranslateLib.worker.serve import serve  # noqa: E402
 
-chance = random.Random(os.environ.get("MRTRANSLATE_STUB_SEED"))
+chance = random.Random()
 
 
 def translate(parameters, progress):
@@ -46,6 +46,14 @@ def evaluate(parameters, progress):
     return {"brain": scores, "lesion": None, "lesion_labels": {}, "healthy": None, "notes": []}
 
 
+def seed_of_this_start(session_folder):
+    """Another one for each start, or a worker that dies at its first job would do so for ever."""
+    with (session_folder / "starts").open("a") as starts:
+        starts.write(".")
+    return f"{os.environ.get('MRTRANSLATE_STUB_SEED')} {(session_folder / 'starts').stat().st_size}"
+
+
 if __name__ == "__main__":
+    chance.seed(seed_of_this_start(Path(sys.argv[2])))
     stubs = {function.__name__: Kind(Any, function) for function in (translate, evaluate)}
     sys.exit(serve(Path(sys.argv[2]), kinds={**KINDS, **stubs}))

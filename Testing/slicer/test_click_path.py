@@ -106,7 +106,8 @@ def test_from_files_to_a_judged_result_and_a_fresh_start(slicer_host, scans, pha
     views = [manager.sliceWidget(f"MRTranslate{name}") for name in ("Source", "Synthetic", "Reference")]
     nodes = [slicer.mrmlScene.GetNodeByID(view.mrmlSliceCompositeNode().GetBackgroundVolumeID()) for view in views]
     assert nodes == [scans["T1w"], result, scans["FLAIR"]]
-    assert label.textOf("MRTranslateSynthetic") and not label.textOf("MRTranslateReference")
+    assert label.textOf("MRTranslateSynthetic")
+    assert not label.textOf("MRTranslateReference")
     assert all(view.sliceView().pixels().max() > 100 for view in views)
     widget.ui.compareButton.click()
     assert manager.layout == layout

@@ -238,14 +238,17 @@ def test_difference_flicker_and_curtain_exclude_each_other(widget, result, turn)
     assert widget.ui.compareButton.checked
     difference = slicer.mrmlScene.GetNodeByID(synthetic().GetBackgroundVolumeID())
     assert difference.GetName() == "SYNTHETIC FLAIR from sub-01 T1w minus real FLAIR"
+    assert "Red is brighter than the reference" in widget.ui.lookingNote.text
     widget.ui.flickerButton.click()
     assert not widget.ui.differenceButton.checked
     assert synthetic().GetBackgroundVolumeID() == result.GetID()
     widget.ui.curtainButton.click()
     assert not widget.ui.flickerButton.checked
     assert synthetic().GetForegroundVolumeID() is None
+    assert "right of the edge is the reference" in widget.ui.lookingNote.text
     widget.ui.compareButton.click()
     assert not widget.ui.curtainButton.checked
+    assert "right of the edge" not in widget.ui.lookingNote.text
 
 
 def test_the_difference_is_relative_to_each_brain(widget, result):
@@ -293,6 +296,7 @@ def test_scores_become_a_table_with_a_row_a_region(widget, worker, result, turn)
     ]
     assert [table.GetCellText(0, column) for column in range(2, 5)] == ["", "0.5", "0.1"]
     assert table.GetDescription() == "read me"
+    assert slicer.app.layoutManager().tableWidget(0).tableView().mrmlTableNode() is table
 
 
 def test_a_saved_scene_can_be_looked_at_without_a_new_run(widget, worker, result, tmp_path, turn):

@@ -1,4 +1,4 @@
-"""Clicks without sense: whatever order a hand finds, the panel stays usable, nothing is logged, nothing is left running.
+"""Clicks without sense: whatever order a hand finds, the panel stays usable, and nothing is logged or left running.
 
     MRTRANSLATE_CLICK_SEQUENCES=100 pytest Testing/slicer/test_random_clicks.py
 
@@ -35,23 +35,23 @@ def make_slow_worker():
     from Testing.slicer.fake_worker import FakeWorker
 
     class SlowWorker(FakeWorker):
-        isCancelling = False
+        is_cancelling = False
 
         def cancel(self):
-            self.isCancelling = self._numRunning > 0
+            self.is_cancelling = self._numRunning > 0
 
         def shutdown(self):
             super().shutdown()
-            self.isCancelling = False
+            self.is_cancelling = False
 
         def reply(self, choose):
             """One of the things that a process may say now."""
             if not self._numRunning:
                 return
-            wasCancelled, self.isCancelling = self.isCancelling, False
-            word = choose(("finished", "failed", "progress", "cancelled" if wasCancelled else "finished"))
+            was_cancelled, self.is_cancelling = self.is_cancelling, False
+            word = choose(("finished", "failed", "progress", "cancelled" if was_cancelled else "finished"))
             if word == "progress":
-                self.isCancelling = wasCancelled
+                self.is_cancelling = was_cancelled
                 self.report("translate", 0.3, 12.0)
             elif word == "failed":
                 self.fail("The worker ran out of memory.")

@@ -108,3 +108,33 @@ def test_the_card_says_first_what_it_is_not_for_and_how_good_the_route_is(slicer
     assert "PSNR 18.0 dB" in html
     assert "never measured" in routeQuality(model, ("T1wGd",), "FLAIR")
     assert all(limit in html for limit in model.card["limits"])
+
+
+@pytest.fixture
+def attentive(slicer_host, model):
+    """The shipped model as if it had a local discriminator."""
+    part = {"parameters": {}, "calibration": {"raw": [0, 1], "calibrated": [0, 1], "statement": "A probability."}}
+    row = {"attention": 0.75, "gradient": 0.5}
+    card = {**model.card, "components": {"local_discriminator": part}, "attention_quality": [row]}
+    return dataclasses.replace(model, card=card)
+
+
+def test_attention_is_offered_from_the_component_and_not_from_what_was_trained(readiness, request_of, attentive, model):
+    assert attentive.makesAttention
+    assert not attentive.usesLowResolution
+    assert readiness.whatIsMissing(request_of(model=attentive, attention=True)) == []
+    bare = {key: value for key, value in model.card.items() if key != "components"}
+    for card in (bare, {**model.card, "components": {"local_discriminator": None}}):
+        trained = dataclasses.replace(model, card={**card, "systems_trained": ["supervised", "B", "C"]})
+        assert not trained.makesAttention
+        assert not trained.usesLowResolution
+
+
+def test_the_card_says_what_attention_means_and_what_it_is_worth(attentive, model):
+    from MRTranslateGui.ModelCardText import cardHtml
+
+    html = cardHtml(attentive, ("T1w",), "FLAIR")
+    assert "A probability." in html
+    assert "AUROC 0.75 (0.5 is chance; source edges 0.50)" in html
+    bare = dataclasses.replace(model, card={key: model.card[key] for key in model.card if key != "components"})
+    assert "This model makes none." in cardHtml(bare, ("T1w",), "FLAIR")

@@ -7,7 +7,6 @@ import signal
 import stat
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -462,26 +461,15 @@ def test_the_log_is_bounded_and_a_flood_reaches_the_panel_as_a_trickle(desk):
     assert any("199999" in line for line in here.worker.log)
 
 
-def secondsWithoutProcessor() -> float:
-    """How long this thread was ready to run and other programs had the processor; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
-    except OSError:
-        return 0.0
-
-
 def longestBlock(here: Desk, act) -> float:
     """Longest time in seconds in which ``act`` kept the event loop from turning; other programs' share left out."""
-    ticks = []
-    timer = here.qt.QTimer()
-    timer.setInterval(1)
-    timer.connect("timeout()", lambda: ticks.append(time.perf_counter() - secondsWithoutProcessor()))
-    timer.start()
-    here.spinFor(0.02)
-    act()
-    here.spinFor(0.02)
-    timer.stop()
-    return max(later - earlier for earlier, later in pairwise(ticks))
+    from Testing.slicer_host.stalls import Stalls
+
+    with Stalls() as stalls:
+        here.spinFor(0.02)
+        act()
+        here.spinFor(0.02)
+    return stalls.longest_s
 
 
 def test_the_measure_of_blocking_sees_blocking(desk):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from MRTranslateLib.networks.k_space import k_space_resample
-from MRTranslateLib.networks.slice_profile import RAMP, interpolation_matrix, slice_profile_matrix
+from MRTranslateLib.networks.slice_profile import interpolation_matrix
 from training.data.degradation import (
     acquire_thick_slices,
     k_space_downsample,
@@ -92,16 +92,6 @@ def test_a_constant_volume_stays_through_thick_slices(thickness, gap):
     torch.testing.assert_close(thick.images, torch.full_like(thick.images, 0.3))
 
 
-def test_an_impulse_shows_the_slice_profile():
-    # Thin slices of 0.01 mm: shares per mm are the trapezoid of unit area whose half maximum is 4 mm wide.
-    centre = torch.tensor([999.5], dtype=torch.float64)
-    shares = slice_profile_matrix(centre, 2000, 400.0)[0] / 0.01
-    distance = (torch.arange(2000) - 999.5).abs() * 0.01
-    ramp = RAMP * 4.0
-    expected = ((4.0 / 2 + ramp / 2 - distance) / ramp).clamp(0, 1) / 4.0
-    torch.testing.assert_close(shares, expected.to(torch.float64), rtol=0, atol=2e-4)
-
-
 def test_a_slope_through_plane_is_read_at_the_middle_of_each_thick_slice():
     volume = torch.arange(40, dtype=torch.float64)[:, None, None].expand(40, 2, 2)
     thick = acquire_thick_slices(volume, slice_spacing_mm=1.0, thickness_mm=4.0, gap_mm=1.0, shift_mm=0.05)
@@ -156,8 +146,3 @@ def test_impossible_lengths_are_refused(lengths):
     spacing, thickness, gap = lengths
     with pytest.raises(ValueError, match="positive lengths"):
         acquire_thick_slices(torch.rand(9, 2, 2), slice_spacing_mm=spacing, thickness_mm=thickness, gap_mm=gap)
-
-
-def test_a_slice_outside_the_stack_is_refused():
-    with pytest.raises(ValueError, match="outside 9 slices"):
-        slice_profile_matrix(torch.tensor([30.0]), 9, 3.0)

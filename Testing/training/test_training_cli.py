@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 import yaml
 
+from MRTranslateLib.models.bundle import open_bundle
+from Testing.library.model_examples import write_example
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
 from training.config import config_from_mapping, read_config
+
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +127,12 @@ def test_exporting_a_folder_without_checkpoint_is_refused_by_name(capsys, phanto
     assert not (tmp_path / "model").exists()
 
 
+def test_attention_of_a_model_that_makes_none_is_refused_with_4(capsys, phantom_data, tmp_path):
+    folder = write_example(tmp_path).folder
+    said = refused(capsys, 4, ["attention", "--model", folder, "--data", phantom_data])
+    assert "comes without a local discriminator" in said
+
+
 def test_a_command_is_needed(capsys):
     with pytest.raises(SystemExit) as end:
         main([])
@@ -175,7 +187,6 @@ def test_resuming_a_finished_run_changes_nothing(finished, phantom_data):
 
 
 def test_a_run_becomes_a_judged_bundle(finished, phantom_data, tmp_path, capsys, monkeypatch):
-    from MRTranslateLib.models.bundle import open_bundle
     from training import export
 
     routes = export.all_routes()
@@ -196,3 +207,39 @@ def test_a_run_becomes_a_judged_bundle(finished, phantom_data, tmp_path, capsys,
     assert (row.sources, row.target) == routes[1]
     assert config_from_mapping(yaml.safe_load(card.training_run.config), where="card").name == "tiny"
     assert "brain PSNR" in capsys.readouterr().out
+
+
+def test_an_adversarial_run_becomes_a_bundle_with_judged_attention(
+    config_file, tiny_values, phantom_data, tmp_path, capsys, monkeypatch
+):
+    from training import evaluation, export
+
+    routes = export.all_routes()[1:2]  # nobody has T1wGd; judging all takes long
+    monkeypatch.setattr(export, "all_routes", lambda: routes)
+    monkeypatch.setattr(evaluation, "REPORTED_ROUTES", routes)
+    (stage,) = tiny_values["stages"]
+    system_b = read_config(CONFIGS / "system_b.yaml")
+    adversarial = next(each.adversarial for each in system_b.stages if getattr(each, "adversarial", None) is not None)
+    adversarial = msgspec.to_builtins(msgspec.structs.replace(adversarial, global_weight=0.0))
+    optimizer = stage["optimizer"] | {"num_steps": 2, "num_warmup_steps": 1}
+    discriminator = {"widths": [8, 8, 8, 8], "normalization": "group", "spectral_norm": True, "sees_sources": True}
+    config = config_file(
+        stages=[stage | {"adversarial": adversarial, "optimizer": optimizer}],
+        networks=tiny_values["networks"] | {"local_discriminator": discriminator},
+        voxel_stage=tiny_values["voxel_stage"] | {"num_steps": 1},
+    )
+    run, model = tmp_path / "run", tmp_path / "tiny-model"
+    data = ["--data", str(phantom_data)]
+    assert main([str(argument) for argument in fit(config, phantom_data, run)]) == 0
+    assert main(["export", str(run), "--hardware", "none", "--output", str(model), *data]) == 0
+    card = open_bundle(model).card
+    assert card.systems_trained == ("supervised", "B")
+    assert card.components.local_discriminator.calibration is not None
+    (row,) = card.attention_quality
+    assert ((row.sources, row.target), row.num_cases, row.num_lesion_cases) == (routes[0], 1, 0)
+    capsys.readouterr()
+    assert main(["attention", "--model", str(model), *data]) == 0
+    said = capsys.readouterr().out
+    assert card.components.local_discriminator.calibration.statement in said
+    assert f"{row.attention:.3f}" in said
+    assert "beats every naive control on" in said
