@@ -220,6 +220,14 @@ def test_an_existing_map_is_kept_and_nothing_is_written(run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["where.nii.gz"]
 
 
+@pytest.mark.parametrize("name", ["where.xyz", "nowhere/where.nii.gz"])
+def test_a_map_that_could_not_be_written_is_refused_before_the_work(run, tmp_path, name):
+    told = []
+    with pytest.raises(UsageError, match="cannot write"):
+        run(attention=tmp_path / name, progress=lambda stage, fraction: told.append(stage))
+    assert told == []
+
+
 @pytest.fixture
 def files(phantom, tmp_path):
     write_volume(tmp_path / "t1.nii.gz", phantom.volumes[T1W])

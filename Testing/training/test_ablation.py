@@ -27,7 +27,7 @@ def small(tiny_values):
     template = copy.deepcopy(tiny_values)
     template["voxel_stage"]["num_steps"] = 0
     template["stages"][0]["optimizer"]["num_steps"] = 3
-    values = {
+    return {
         "template": template,
         "variants": {"plain": {}, "gentle": {"losses": {"lesion": 1.0}}},
         "seeds": [1],
@@ -38,7 +38,6 @@ def small(tiny_values):
         "unseen_perturbations": ["gaussian_noise"],
         "unseen_level": 5.0,
     }
-    return values
 
 
 def test_a_variant_changes_what_it_names_and_keeps_the_rest(small):

@@ -134,6 +134,11 @@ def test_nearness_to_a_lesion_that_holds_the_errors_finds_them(judge, monkeypatc
     assert not row.beats_controls
 
 
+def test_a_tenth_of_each_brain_is_to_be_found(judge):
+    table = judge(lambda candidate: torch.full_like(candidate, 0.5)).calibration
+    np.testing.assert_allclose(table.calibrated, 0.1, atol=0.005)
+
+
 def test_the_gradient_control_is_high_at_an_edge_of_the_source():
     scan = tiny_scan("sub-a", 1)
     step = np.zeros_like(scan.images[T1W])

@@ -20,7 +20,7 @@ from MRTranslateLib.networks.refined import RefinedGenerator
 from Testing.training.conftest import TINY, tiny_scan
 from training.calibration import AttentionEvidence, judge_attention
 from training.checkpoint import load_checkpoint
-from training.config import config_from_mapping, read_config
+from training.config import GeneratorStageConfig, config_from_mapping, read_config
 from training.data.bids import read_scans
 from training.data.cache import prepare
 from training.engine import Run
@@ -253,6 +253,13 @@ def test_the_configurations_of_each_system_train_it(name, systems):
     file = CONFIGS / ("united_laptop.yaml" if name == "united" else f"system_{name}.yaml")
     assert set(systems) <= set(systems_trained(read_config(file).stages))
     assert "supervised" in systems_trained(read_config(file).stages)
+
+
+def test_an_attacked_generator_counts_as_system_a_without_a_student():
+    stages = [stage for stage in read_config(CONFIGS / "system_a.yaml").stages if stage.attack is not None]
+    attacked = [stage for stage in stages if isinstance(stage, GeneratorStageConfig)]
+    assert attacked
+    assert "A" in systems_trained(attacked)
 
 
 def test_measured_attention_reaches_the_card(united, tmp_path):
