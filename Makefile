@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format benchmark panel clean
+.PHONY: demo test check format benchmark screenshots panel clean
 
 demo: $(INSTALLED)
 	$(BIN)/mrtranslate demo demo --overwrite
@@ -25,6 +25,11 @@ format: $(INSTALLED)
 benchmark: $(INSTALLED)
 	$(BIN)/python Testing/benchmark_translate.py
 	$(BIN)/python Testing/benchmark_worker.py
+	$(BIN)/python Testing/benchmark_panel.py
+
+# The panel's pictures of README and tutorial.
+screenshots: $(INSTALLED)
+	$(BIN)/python Testing/make_screenshots.py
 
 # The real panel with slice views in a window, without Slicer; needs a desktop.
 panel: $(INSTALLED)
