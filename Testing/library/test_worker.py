@@ -264,7 +264,7 @@ def test_an_unknown_kind_of_job_is_refused_with_those_known(worker):
     answer = worker.end(job)
     assert answer["exit_code"] == 2
     assert "'cook'" in answer["message"]
-    assert "translate, evaluate, models, describe" in answer["message"]
+    assert "translate, evaluate, robustness, models, describe" in answer["message"]
 
 
 @pytest.mark.parametrize("parameters", [{}, {"sources": {}, "target": "T2w", "output": "o.nii", "colour": "red"}])

@@ -33,6 +33,9 @@ def own_modules():
     yield
     for name in [name for name in sys.modules if name.startswith("MRTranslate")]:
         del sys.modules[name]
+        package, _, child = name.rpartition(".")
+        if package in before and name not in before and hasattr(before[package], child):
+            delattr(before[package], child)  # else `from package import child` would find the module that is gone
     sys.modules.update(before)
 
 
