@@ -70,7 +70,8 @@ def test_the_card_credits_its_data_and_can_be_trained_again(bundle):
     from training.config import config_from_mapping
 
     assert all(data.licence.startswith("CC BY") and data.attribution for data in bundle.card.training_data)
-    assert config_from_mapping(yaml.safe_load(bundle.card.training_run.config), where="card").name.startswith("supervised")
+    config = config_from_mapping(yaml.safe_load(bundle.card.training_run.config), where="card")
+    assert config.name.startswith("supervised")
 
 
 def test_the_command_makes_a_flair_on_the_grid_of_the_t1w(phantom, synthetic):
