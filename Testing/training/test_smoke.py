@@ -12,6 +12,7 @@ SHORT = {
     "discriminators_and_attention": 0.5,
     "attacker_worst_of_k": 0.5,
     "teacher_and_student": 0.4,
+    "super_resolution": 0.4,
 }
 
 
