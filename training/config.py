@@ -379,11 +379,18 @@ def needed_networks(stage: StageConfig) -> tuple[str, ...]:
         return ("super_resolution", "difference_projection") if adversarial else ("super_resolution",)
     needed = ["label_correction"] if stage.label_correction is not None else []
     if stage.adversarial is not None:
-        if stage.adversarial.local_weight > 0 or stage.adversarial.attention.form == "difficulty":
-            needed.append("local_discriminator")
-        if stage.adversarial.global_weight > 0:
-            needed.append("global_discriminator")
+        needed += needed_discriminators(stage.adversarial)
     return tuple(needed)
+
+
+def needed_discriminators(settings: AdversarialConfig) -> list[str]:
+    """Those whose judgement reaches the generator, as a loss or as attention."""
+    needed = []
+    if settings.local_weight > 0 or settings.attention.form == "difficulty":
+        needed.append("local_discriminator")
+    if settings.global_weight > 0:
+        needed.append("global_discriminator")
+    return needed
 
 
 TRAINED_CONTRASTS = (Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,17 +121,23 @@ def _imports(order: Order, result: Translated, answer: Mapping[str, Any], folder
     yield lambda: _finish(order, result, provenance)
 
 
-def _importVolume(order: Order, result: Translated, path: Path, provenance: Mapping[str, Any]) -> None:
-    sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
-    first = next(iter(sources.values()))
-    known = slicer.mrmlScene.GetNodeByID(order.output) if order.output else None
-    node = known or Results.newVolume(Results.syntheticName(order.target, first))
+def _filled(path: Path, nodeID: str | None, newName: Callable[[], str], first: Any) -> Any:
+    """The chosen node, or a new one, with the file's voxels; a new one does not outlive a failure."""
+    known = slicer.mrmlScene.GetNodeByID(nodeID) if nodeID else None
+    node = known or Results.newVolume(newName())
     try:
         importOnto(path, node, first)
     except (OSError, ValueError):
         if known is None:
             slicer.mrmlScene.RemoveNode(node)
         raise
+    return node
+
+
+def _importVolume(order: Order, result: Translated, path: Path, provenance: Mapping[str, Any]) -> None:
+    sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
+    first = next(iter(sources.values()))
+    node = _filled(path, order.output, lambda: Results.syntheticName(order.target, first), first)
     reference = slicer.mrmlScene.GetNodeByID(order.reference) if order.reference else None
     Results.mark(node, kind="volume", target=order.target, sources=sources, reference=reference, provenance=provenance)
     result.volume = node
@@ -140,14 +146,7 @@ def _importVolume(order: Order, result: Translated, path: Path, provenance: Mapp
 def _importAttention(order: Order, result: Translated, path: Path, provenance: Mapping[str, Any]) -> None:
     sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
     first = next(iter(sources.values()))
-    known = slicer.mrmlScene.GetNodeByID(order.attention) if order.attention else None
-    node = known or Results.newVolume(Results.attentionName(order.target, first))
-    try:
-        importOnto(path, node, first)
-    except (OSError, ValueError):
-        if known is None:
-            slicer.mrmlScene.RemoveNode(node)
-        raise
+    node = _filled(path, order.attention, lambda: Results.attentionName(order.target, first), first)
     Results.mark(node, kind="attention", target=order.target, sources=sources, reference=None, provenance=provenance)
     node.SetNodeReferenceID("MRTranslate.Synthetic", result.volume.GetID())
     result.volume.SetNodeReferenceID("MRTranslate.Attention", node.GetID())

@@ -6,13 +6,11 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from MRTranslateLib.attention.report import RegionAttention
+from MRTranslateLib.lesion_rim import RIM_MM, lesion_surroundings
 from MRTranslateLib.volume import Volume
 
-RIM_MM = 5.0
-"""Width of the rim around a lesion (issue 5); by distance between centres of voxels."""
 _SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
 """Below and above the brain's centre, along R, A and S."""
 
@@ -46,10 +44,8 @@ def _lesion_regions(
     names = np.unique(labels[lesion])
     if len(names) > 1:
         regions |= {f"lesion label {label}": labels == label for label in names}
-    near = ndimage.distance_transform_edt(~lesion, sampling=grid.spacing_mm) <= RIM_MM
-    regions[f"rim of {RIM_MM:g} mm"] = near & brain & ~lesion
-    regions["healthy remainder"] = brain & ~near
-    return regions
+    rim, healthy = lesion_surroundings(lesion, brain, grid.spacing_mm)
+    return regions | {f"rim of {RIM_MM:g} mm": rim, "healthy remainder": healthy}
 
 
 def _octants(grid: Volume, brain: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:

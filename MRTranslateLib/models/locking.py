@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from MRTranslateLib.errors import MRTranslateError
+from MRTranslateLib.file_lock import try_lock
 from MRTranslateLib.files import shown
 
 LOCK_NAME = ".mrtranslate-model-lock"
@@ -28,32 +27,10 @@ def folder_lock(folder: Path, *, patience_seconds: float) -> Iterator[None]:
     """
     with (folder / LOCK_NAME).open("ab") as file:
         give_up = time.monotonic() + patience_seconds
-        while not _try_lock(file):
+        while not try_lock(file):
             if time.monotonic() > give_up:
                 raise MRTranslateError(
                     f"another MRTranslate is changing the models in {shown(folder)}: try again when it has ended"
                 )
             time.sleep(RETRY_SECONDS)
         yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from MRTranslateLib.errors import InputError
+from MRTranslateLib.lesion_rim import RIM_MM, lesion_surroundings
 
-RIM_MM = 5.0
-"""Width of the rim around a lesion, where a translation smears it or eats it away."""
 BRAIN, LESION, RIM, HEALTHY = "brain", "lesion", "rim", "healthy"
 TITLES = {BRAIN: "brain", LESION: "lesion", RIM: f"{RIM_MM:g} mm rim of the lesion", HEALTHY: "healthy remainder"}
 
@@ -36,11 +34,10 @@ def region_masks(
     lesion = inside != 0
     if not lesion.any():
         raise InputError("the lesion mask holds no lesion inside the brain: leave it out, or check both masks")
-    distance_mm = ndimage.distance_transform_edt(~lesion, sampling=spacing_mm)
-    near = distance_mm <= RIM_MM
+    rim, healthy = lesion_surroundings(lesion, brain, spacing_mm)
     regions[LESION] = lesion
     regions |= {f"label {label}": inside == label for label in np.unique(inside[lesion])}
-    regions |= {RIM: brain & near & ~lesion, HEALTHY: brain & ~near}
+    regions |= {RIM: rim, HEALTHY: healthy}
     return {name: mask for name, mask in regions.items() if mask.any()}
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from MRTranslateLib.networks.local_discriminator import dense_confidence
 from training.batch import Pairs
-from training.config import AdversarialConfig, OptimizerConfig
+from training.config import AdversarialConfig, OptimizerConfig, needed_discriminators
 from training.losses.adversarial import ADVERSARIAL_LOSSES, logit_weight
 from training.losses.difficulty_attention import difficulty_weight, focal_weight, ramp, uniform_weight
 from training.losses.error_aware_labels import closeness, error_aware_discriminator_loss
@@ -24,7 +24,7 @@ from training.losses.gradient_difference import gradient_difference
 from training.losses.gradient_penalty import lazy_r1_penalty
 from training.monitors import DiscriminatorMonitor
 from training.networks.accuracy import DiscriminatorAccuracy, accuracy
-from training.stages.stage import StageContext, make_optimizer, minimize, set_learning_rate
+from training.stages.stage import StageContext, make_optimizer, minimize, set_learning_rate, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,20 +38,13 @@ class Adversary:
     def __init__(self, settings: AdversarialConfig, optimizer: OptimizerConfig, context: StageContext) -> None:
         self.settings, self.optimizer_settings, self.context = settings, optimizer, context
         self.loss = ADVERSARIAL_LOSSES[settings.loss]
-        names = [name for name in ("local_discriminator", "global_discriminator") if self._is_used(name)]
+        names = needed_discriminators(settings)
         self.networks = {name: context.networks[name] for name in names}
         self.wrapped = {name: context.processes.wrap(network) for name, network in self.networks.items()}
         parameters = chain.from_iterable(network.parameters() for network in self.networks.values())
         self.optimizer = make_optimizer(parameters, optimizer, settings.learning_rate_share)
         self.monitors = {name: DiscriminatorMonitor(name) for name in names}
         self.accuracies = {name: DiscriminatorAccuracy(ACCURACY_WINDOW_STEPS) for name in names}
-
-    def _is_used(self, name: str) -> bool:
-        if self.context.config.networks is None or name not in self.context.networks:
-            return False
-        if name == "global_discriminator":
-            return self.settings.global_weight > 0
-        return self.settings.local_weight > 0 or self.settings.attention.form == "difficulty"
 
     def update(self, pairs: Pairs, synthetic: Tensor, target: Tensor, step: int) -> dict[str, float]:
         """One step of the discriminators; ``synthetic`` and ``target`` are taken as given."""
@@ -71,8 +64,7 @@ class Adversary:
                 losses[f"{name}_r1"] = penalty
         set_learning_rate(self.optimizer, step, self.optimizer_settings)
         minimize(losses, [self.optimizer], self.optimizer_settings.gradient_clip_norm)
-        measured = {name: float(loss.item()) for name, loss in losses.items()}
-        return measured | {f"{name}_accuracy": meter.value for name, meter in self.accuracies.items()}
+        return values_of(losses) | {f"{name}_accuracy": meter.value for name, meter in self.accuracies.items()}
 
     def _r1(self, name: str, pairs: Pairs, target: Tensor, step: int) -> Tensor | None:
         if self.settings.r1_gamma == 0:

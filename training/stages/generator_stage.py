@@ -35,8 +35,7 @@ class GeneratorStage(Stage):
         self.trained = ("generator",)
         self.plain_generator = context.generator
         self.generator = context.processes.wrap(self.plain_generator)
-        trainable = [parameter for parameter in self.plain_generator.parameters() if parameter.requires_grad]
-        self.optimizers = {"generator": make_optimizer(trainable, settings.optimizer)}
+        self.optimizers = {"generator": make_optimizer(self.plain_generator.parameters(), settings.optimizer)}
         correction = settings.label_correction
         if correction is not None:
             self.label_correction = context.processes.wrap(context.networks["label_correction"])

@@ -12,6 +12,7 @@ from MRTranslateLib.networks.refiner import Refinement
 from training.batch import Pairs, StepBatch, truth_of
 from training.config import RefineStageConfig
 from training.losses.distillation import METHODS_WEIGHTS, WITHOUT_TEACHER, DistillationLoss, scale_gradient
+from training.losses.masked_error import masked_absolute_error
 from training.losses.registration import registration_loss
 from training.monitors import FoldingMonitor
 from training.networks.teacher import drop_targets
@@ -36,9 +37,8 @@ class RefineStage(Stage):
         if self.teacher is not None:
             self.optimizers["teacher"] = make_optimizer(context.networks["teacher"].parameters(), settings.optimizer)
         if moves_generator:
-            trainable = [parameter for parameter in self.plain_generator.parameters() if parameter.requires_grad]
             share = settings.generator_learning_rate_share
-            self.optimizers["generator"] = make_optimizer(trainable, settings.optimizer, share)
+            self.optimizers["generator"] = make_optimizer(self.plain_generator.parameters(), settings.optimizer, share)
         self.attack = None if settings.attack is None else Attack(settings.attack, context)
         self.student_folding, self.teacher_folding = FoldingMonitor("student"), FoldingMonitor("teacher")
 
@@ -77,9 +77,9 @@ class RefineStage(Stage):
                 losses[f"student_{name}"] = term
         optimizers = [optimizer for name, optimizer in self.optimizers.items() if name == "teacher" or not learns_alone]
         loss = minimize(losses, optimizers, self.settings.optimizer.gradient_clip_norm)
-        measured = {"generator_error": _error(synthetic, pairs)}
+        measured = {"generator_error": float(masked_absolute_error(synthetic.detach(), pairs.truth, pairs.brain))}
         if not learns_alone:
-            measured["student_error"] = _error(student.image, pairs)
+            measured["student_error"] = float(masked_absolute_error(student.image.detach(), pairs.truth, pairs.brain))
             measured["student_flow_voxels"] = _mean_length(student.flow, pairs)
         return {"loss": loss, **values_of(losses), **measured}
 
@@ -118,12 +118,6 @@ class RefineStage(Stage):
         self.distillation.load_state_dict(state["distillation"])
         if self.attack is not None:
             self.attack.load_state_dict(state["attack"])
-
-
-@torch.no_grad()
-def _error(image: Tensor, pairs: Pairs) -> float:
-    """Mean absolute error in the brain, 0..1 units."""
-    return float(((image - pairs.truth).abs() * pairs.brain).sum() / pairs.brain.sum().clamp(min=1))
 
 
 @torch.no_grad()

@@ -95,8 +95,8 @@ class Stage(ABC):
 def make_optimizer(
     parameters: Iterable[nn.Parameter], settings: OptimizerConfig, share: float = 1.0
 ) -> torch.optim.AdamW:
-    """AdamW whose learning rate follows the stage's schedule times ``share``; see :func:`set_learning_rate`."""
-    groups = [{"params": list(parameters), "share": share}]
+    """AdamW on those that are not frozen; its rate is the schedule's times ``share``, see :func:`set_learning_rate`."""
+    groups = [{"params": [each for each in parameters if each.requires_grad], "share": share}]
     return torch.optim.AdamW(
         groups, lr=settings.peak_learning_rate * share, betas=(0.9, 0.99), weight_decay=settings.weight_decay
     )
