@@ -31,7 +31,7 @@ from torch import Tensor
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.networks.generator import Generator, SourceSlices, build_generator, one_hot
-from MRTranslateLib.networks.local_discriminator import DiscriminatorParameters, LocalDiscriminator, difficulty
+from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, LocalDiscriminatorParameters, difficulty
 from MRTranslateLib.phantoms import brain_grid, make_phantom
 from training.losses.adversarial import ADVERSARIAL_LOSSES, logit_weight
 from training.losses.difficulty_attention import difficulty_weight, focal_weight, ramp, uniform_weight
@@ -45,8 +45,8 @@ SOURCES, TARGET = (Contrast.T1W, Contrast.T2W), Contrast.FLAIR
 CROP_VOXELS, BATCH_SIZE, SPACING_MM = 64, 8, 2.0
 ADVERSARIAL_WEIGHT, GRADIENT_WEIGHT, STRENGTH = 0.05, 0.05, 0.5  # METHODS 2.3
 GENERATOR = {"num_neighbours": 1, "widths": [16, 32], "detail_width": 8, "voxel_width": 16, "blocks_per_level": 1}
-DISCRIMINATOR = DiscriminatorParameters(
-    widths=(16, 32, 32, 64), normalization="group", spectral_norm=True, sees_sources=True
+DISCRIMINATOR = LocalDiscriminatorParameters(
+    widths=(16, 32, 32, 64), normalization="group", spectral_norm=True, sees_sources=True, logit_stride_voxels=8
 )
 WEIGHTINGS = ("uniform", "focal", "difficulty", "error-aware")
 LOSS = ADVERSARIAL_LOSSES["binary_cross_entropy"]

@@ -10,7 +10,7 @@ import yaml
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
-from MRTranslateLib.networks.local_discriminator import DiscriminatorParameters
+from MRTranslateLib.networks.local_discriminator import DiscriminatorParameters, LocalDiscriminatorParameters
 from MRTranslateLib.networks.refiner import RefinementParameters
 from MRTranslateLib.networks.registration_unet import RegistrationUNetParameters
 from MRTranslateLib.networks.super_resolution import SuperResolutionParameters
@@ -176,7 +176,7 @@ class NetworksConfig(Section, frozen=True, kw_only=True):
     """
 
     label_correction: RegistrationUNetParameters | None
-    local_discriminator: DiscriminatorParameters | None
+    local_discriminator: LocalDiscriminatorParameters | None
     global_discriminator: DiscriminatorParameters | None
     teacher: RefinementConfig | None
     student: RefinementParameters | None

@@ -48,7 +48,7 @@ class LocalDiscriminatorCard(Part, frozen=True, kw_only=True):
     """The local discriminator of system B, which gives the attention map.
 
     Attributes:
-        parameters: Fields of :class:`MRTranslateLib.networks.local_discriminator.DiscriminatorParameters`.
+        parameters: Fields of :class:`MRTranslateLib.networks.local_discriminator.LocalDiscriminatorParameters`.
         calibration: None leaves the map at its raw difficulty.
     """
 

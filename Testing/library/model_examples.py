@@ -86,7 +86,13 @@ def example_tensors(seed: int = 0) -> dict[str, np.ndarray]:
 
 def example_components(calibration: AttentionCalibration | None = None, **parameters: object) -> Components:
     """A local discriminator of the smallest size; ``parameters`` replace some of its own."""
-    size = {"widths": [8, 8, 8, 8], "normalization": "group", "spectral_norm": False, "sees_sources": True}
+    size = {
+        "widths": [8, 8, 8, 8],
+        "normalization": "group",
+        "spectral_norm": False,
+        "sees_sources": True,
+        "logit_stride_voxels": 8,
+    }
     return Components(local_discriminator=LocalDiscriminatorCard(parameters=size | parameters, calibration=calibration))
 
 

@@ -20,7 +20,7 @@ from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.io import read_volume, write_volume
 from MRTranslateLib.models.bundle import load_tensors, write_bundle
 from MRTranslateLib.models.store import ModelStore
-from MRTranslateLib.networks.local_discriminator import DiscriminatorParameters, LocalDiscriminator
+from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, LocalDiscriminatorParameters
 from MRTranslateLib.phantoms import brain_grid, make_phantom
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.provenance import read_sidecar
@@ -54,7 +54,9 @@ class BrightIsHard(LocalDiscriminator):
 
     def __init__(self):
         super().__init__(
-            DiscriminatorParameters(widths=(8, 8, 8, 8), normalization="none", spectral_norm=False, sees_sources=True)
+            LocalDiscriminatorParameters(
+                widths=(8, 8, 8, 8), normalization="none", spectral_norm=False, sees_sources=True, logit_stride_voxels=8
+            )
         )
 
     def confidence(self, sources, availability, target_code, candidate):

@@ -9,15 +9,17 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.networks.generator import one_hot
 from MRTranslateLib.networks.local_discriminator import (
-    DiscriminatorParameters,
     LocalDiscriminator,
+    LocalDiscriminatorParameters,
     bake_spectral_norm,
     build_local_discriminator,
     dense_confidence,
     difficulty,
 )
 
-SMALL = DiscriminatorParameters(widths=(8, 8, 16, 16), normalization="group", spectral_norm=True, sees_sources=True)
+SMALL = LocalDiscriminatorParameters(
+    widths=(8, 8, 16, 16), normalization="group", spectral_norm=True, sees_sources=True, logit_stride_voxels=8
+)
 
 
 def small(seed=0, **changes):
@@ -42,6 +44,26 @@ def test_any_size_gives_a_logit_per_8_voxels_and_a_confidence_per_voxel(normaliz
     confidence = network.confidence(*inputs)
     assert confidence.shape == (2, 1, height, width)
     assert 0 < confidence.min() < confidence.max() < 1
+
+
+@pytest.mark.parametrize("stride", [4, 2, 1])
+@pytest.mark.parametrize(("height", "width"), [(32, 48), (37, 61)])
+def test_finer_logits_come_at_their_stride_and_give_a_confidence_per_voxel(stride, height, width):
+    network = small(logit_stride_voxels=stride)
+    inputs = example(height, width)
+    assert network(*inputs).shape == (2, 1, -(-height // stride), -(-width // stride))
+    assert network.confidence(*inputs).shape == (2, 1, height, width)
+
+
+def test_with_a_logit_per_voxel_a_single_voxel_of_the_candidate_moves_its_own_confidence_most():
+    network = small(normalization="none", logit_stride_voxels=1).eval()
+    *condition, candidate = example(64, 64, batch_size=1)
+    moved = candidate.clone()
+    moved[0, 0, 30, 20] += 0.5
+    change = (network.confidence(*condition, moved) - network.confidence(*condition, candidate))[0, 0].abs()
+    row, column = divmod(int(change.argmax()), 64)
+    assert abs(row - 30) <= 2
+    assert abs(column - 20) <= 2
 
 
 def test_a_logit_sees_78_voxels_and_a_confidence_no_more_than_94():
@@ -100,7 +122,7 @@ def test_sources_and_availability_matter_only_if_they_are_to_be_seen(sees_source
 
 
 def test_the_same_slice_is_judged_differently_as_another_contrast():
-    network = small(sees_sources=False).eval()
+    network = small(sees_sources=False, logit_stride_voxels=8).eval()
     sources, availability, code, candidate = example()
     as_t2w = network(sources, availability, one_hot(Contrast.T2W, 2), candidate)
     assert not torch.allclose(network(sources, availability, code, candidate), as_t2w)
@@ -151,7 +173,7 @@ def test_the_baked_copy_judges_alike_and_keeps_no_estimate():
 
 def test_confidence_is_the_sigmoid_between_the_centres_of_8_voxel_cells():
     logits = torch.tensor([[[[-2.0, 2.0]]]])
-    confidence = dense_confidence(logits, 8, 16)
+    confidence = dense_confidence(logits, 8, 16, 8)
     # Cell centres lie at 3.5 and 11.5; halfway between them the logit is 0.
     expected = torch.sigmoid(torch.tensor([-2.0, -2.0 + 4 * 0.5 / 8, -0.25, 0.25, 2.0]))
     torch.testing.assert_close(confidence[0, 0, 4, [0, 4, 7, 8, 15]], expected)

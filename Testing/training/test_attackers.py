@@ -280,7 +280,7 @@ def test_a_perturbation_generator_learns_to_hurt_a_victim_it_only_sees_answering
     attacker = small_generator(learning_rate=2e-2, refresh_every_steps=5)
     budget, score = Budget(2, Bounds(16 / 255)), error_score(victim, target, brain)
     untrained = attacker.attack(images, brain, score, budget, seed=0).score.mean()
-    for _ in range(40):
+    for _ in range(120):  # after 40 what it has learned still depends on the processor's rounding
         attacker.fit_step(images, brain, target, brain, victim, budget)
     trained = attacker.attack(images, brain, score, budget, seed=0).score.mean()
     worst = 0.05 + 16 / 255

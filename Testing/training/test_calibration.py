@@ -12,7 +12,7 @@ from MRTranslateLib.attention.calibrate import calibrated
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, ModelError
 from MRTranslateLib.models.bundle import write_bundle
-from MRTranslateLib.networks.local_discriminator import DiscriminatorParameters, LocalDiscriminator
+from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, LocalDiscriminatorParameters
 from Testing.library.model_examples import example_card, example_components, example_tensors
 from Testing.training.conftest import tiny_scan
 from training import calibration
@@ -63,7 +63,9 @@ class HardWhereTold(LocalDiscriminator):
 
     def __init__(self, confidence):
         super().__init__(
-            DiscriminatorParameters(widths=(8, 8, 8, 8), normalization="none", spectral_norm=False, sees_sources=True)
+            LocalDiscriminatorParameters(
+                widths=(8, 8, 8, 8), normalization="none", spectral_norm=False, sees_sources=True, logit_stride_voxels=8
+            )
         )
         self.confidence = lambda sources, availability, target_code, candidate: confidence(candidate)
 

@@ -168,7 +168,13 @@ FLOW = {
     "max_flow_voxels": 2.0,
     "diffeomorphic": False,
 }
-SPECTRAL = {"widths": [8, 8, 8, 8], "normalization": "group", "spectral_norm": True, "sees_sources": True}
+SPECTRAL = {
+    "widths": [8, 8, 8, 8],
+    "normalization": "group",
+    "spectral_norm": True,
+    "sees_sources": True,
+    "logit_stride_voxels": 8,
+}
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ SUPER_RESOLUTION = {
 }
 NETWORKS = {
     "label_correction": REGISTRATION,
-    "local_discriminator": DISCRIMINATOR,
+    "local_discriminator": DISCRIMINATOR | {"logit_stride_voxels": 8},
     "global_discriminator": DISCRIMINATOR,
     "teacher": STUDENT | {"with_sources": True},
     "student": STUDENT,

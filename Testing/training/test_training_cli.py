@@ -222,7 +222,13 @@ def test_an_adversarial_run_becomes_a_bundle_with_judged_attention(
     adversarial = next(each.adversarial for each in system_b.stages if getattr(each, "adversarial", None) is not None)
     adversarial = msgspec.to_builtins(msgspec.structs.replace(adversarial, global_weight=0.0))
     optimizer = stage["optimizer"] | {"num_steps": 2, "num_warmup_steps": 1}
-    discriminator = {"widths": [8, 8, 8, 8], "normalization": "group", "spectral_norm": True, "sees_sources": True}
+    discriminator = {
+        "widths": [8, 8, 8, 8],
+        "normalization": "group",
+        "spectral_norm": True,
+        "sees_sources": True,
+        "logit_stride_voxels": 8,
+    }
     config = config_file(
         stages=[stage | {"adversarial": adversarial, "optimizer": optimizer}],
         networks=tiny_values["networks"] | {"local_discriminator": discriminator},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from MRTranslateLib.networks.local_discriminator import dense_confidence
+from MRTranslateLib.networks.local_discriminator import LocalDiscriminator
 from training.batch import Pairs
 from training.config import AdversarialConfig, OptimizerConfig, needed_discriminators
 from training.losses.adversarial import ADVERSARIAL_LOSSES, logit_weight
@@ -109,8 +109,10 @@ class Adversary:
             return uniform_weight(pairs.brain)
         if settings.form == "focal":
             return focal_weight(synthetic, target, pairs.brain, strength=strength)
-        logits = self.networks["local_discriminator"](*pairs.condition, synthetic)
-        confidence = dense_confidence(logits, *synthetic.shape[-2:])
+        discriminator = self.networks["local_discriminator"]
+        if not isinstance(discriminator, LocalDiscriminator):
+            raise TypeError("the network named local_discriminator is none")
+        confidence = discriminator.confidence(*pairs.condition, synthetic)
         return difficulty_weight(confidence, pairs.brain, strength=strength)
 
     def state_dict(self) -> dict[str, Any]:
