@@ -148,7 +148,8 @@ def test_a_file_that_is_no_sidecar_is_refused(tmp_path, text, capsys):
 
 
 SLOW_COPY = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
 sys.path.insert(0, {root!r})
 from Testing.library.conftest import CopyGenerator
 import MRTranslateLib.inference.load as load
