@@ -68,7 +68,7 @@ def comparison_figure(
     tile_heights = [max(least, picture.height) for picture in columns[0]]
     tops = [LABEL_HEIGHT + sum(tile_heights[:row]) + row * GAP for row in range(3)]
     legend_top = tops[-1] + tile_heights[-1] + GAP
-    text_width = round(_font(14).getlength(caption) + _font(14).getlength(NOTICE)) + 8 * GAP
+    text_width = round(font(14).getlength(caption) + font(14).getlength(NOTICE)) + 8 * GAP
     canvas = Image.new(
         "RGB",
         (max(len(panels) * (tile_width + GAP) + GAP, text_width), legend_top + LEGEND_HEIGHT + FOOT_HEIGHT),
@@ -77,17 +77,17 @@ def comparison_figure(
     draw = ImageDraw.Draw(canvas)
     for column, (panel, pictures) in enumerate(zip(panels, columns, strict=True)):
         left = GAP + column * (tile_width + GAP)
-        draw.text((left + tile_width / 2, LABEL_HEIGHT / 2), panel.title, (235, 235, 235), _font(17), anchor="mm")
+        draw.text((left + tile_width / 2, LABEL_HEIGHT / 2), panel.title, (235, 235, 235), font(17), anchor="mm")
         for picture, top, tile_height in zip(pictures, tops, tile_heights, strict=True):
             draw.rectangle((left, top, left + tile_width - 1, top + tile_height - 1), (0, 0, 0))
             canvas.paste(picture, (left + (tile_width - picture.width) // 2, top + (tile_height - picture.height) // 2))
         if panel.is_error:
             _legend(canvas, left, legend_top, tile_width)
     for letter, top, tile_height in zip(LEFT_EDGES, tops, tile_heights, strict=True):
-        draw.text((GAP * 2, top + tile_height / 2), letter, (160, 160, 160), _font(14), anchor="lm")
+        draw.text((GAP * 2, top + tile_height / 2), letter, (160, 160, 160), font(14), anchor="lm")
     foot = canvas.height - FOOT_HEIGHT / 2 - 4
-    draw.text((GAP * 2, foot), caption, (200, 200, 200), _font(14), anchor="lm")
-    draw.text((canvas.width - GAP * 2, foot), NOTICE, (255, 180, 60), _font(14), anchor="rm")
+    draw.text((GAP * 2, foot), caption, (200, 200, 200), font(14), anchor="lm")
+    draw.text((canvas.width - GAP * 2, foot), NOTICE, (255, 180, 60), font(14), anchor="rm")
     return canvas
 
 
@@ -108,9 +108,9 @@ def axial_strip(panels: Sequence[Panel], spacing_mm: tuple[float, float]) -> Ima
         left = GAP + column * (width + GAP)
         draw.rectangle((left, LABEL_HEIGHT, left + width - 1, LABEL_HEIGHT + picture.height - 1), (0, 0, 0))
         canvas.paste(picture, (left + (width - picture.width) // 2, LABEL_HEIGHT))
-        draw.text((left + width / 2, LABEL_HEIGHT / 2), panel.title, (235, 235, 235), _font(15), anchor="mm")
-    draw.text((GAP * 2, LABEL_HEIGHT + picture.height / 2), LEFT_EDGES[0], (160, 160, 160), _font(14), anchor="lm")
-    draw.text((canvas.width - GAP * 2, height - LABEL_HEIGHT / 2), NOTICE, (255, 180, 60), _font(14), anchor="rm")
+        draw.text((left + width / 2, LABEL_HEIGHT / 2), panel.title, (235, 235, 235), font(15), anchor="mm")
+    draw.text((GAP * 2, LABEL_HEIGHT + picture.height / 2), LEFT_EDGES[0], (160, 160, 160), font(14), anchor="lm")
+    draw.text((canvas.width - GAP * 2, height - LABEL_HEIGHT / 2), NOTICE, (255, 180, 60), font(14), anchor="rm")
     return canvas
 
 
@@ -144,17 +144,19 @@ def _planes(
 def _picture(plane: tuple[NDArray[np.float32], float, float], panel: Panel) -> Image.Image:
     """A plane in its colours at its size."""
     values, row_mm, column_mm = plane
-    pixels = _heat(values / panel.error_range) if panel.is_error else _grey(values)
+    pixels = heat_colours(values / panel.error_range) if panel.is_error else grey_colours(values)
     height, width = (round(n * mm * PIXELS_PER_MM) for n, mm in zip(values.shape, (row_mm, column_mm), strict=True))
     return Image.fromarray(pixels).resize((max(width, 1), max(height, 1)), Image.Resampling.BICUBIC)
 
 
-def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def grey_colours(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Intensities 0..1, shape ``(H, W)``, as grey ``(H, W, 3)``; clipped."""
     grey = np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def _heat(fractions: NDArray[np.float32]) -> NDArray[np.uint8]:
+def heat_colours(fractions: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Shares 0..1 of a scale, shape ``(H, W)``, in its colours ``(H, W, 3)``; clipped."""
     positions = np.linspace(0, 1, len(_HEAT))
     channels = [np.interp(np.clip(fractions, 0, 1), positions, _HEAT[:, channel]) for channel in range(3)]
     return np.stack(channels, axis=-1).astype(np.uint8)
@@ -164,11 +166,12 @@ def _legend(canvas: Image.Image, left: int, top: int, width: int) -> None:
     """The heat map's scale; the caption says its unit."""
     draw = ImageDraw.Draw(canvas)
     ramp = np.tile(np.linspace(0, 1, width - 60, dtype=np.float32), (10, 1))
-    canvas.paste(Image.fromarray(_heat(ramp)), (left + 30, top + 8))
+    canvas.paste(Image.fromarray(heat_colours(ramp)), (left + 30, top + 8))
     for fraction in (0.0, 0.5, 1.0):
         at = left + 30 + fraction * (width - 60)
-        draw.text((at, top + 28), f"{fraction * ERROR_RANGE:.2g}", (200, 200, 200), _font(13), anchor="mm")
+        draw.text((at, top + 28), f"{fraction * ERROR_RANGE:.2g}", (200, 200, 200), font(13), anchor="mm")
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The one font of our pictures."""
     return ImageFont.load_default(size)

@@ -27,6 +27,11 @@ th { font-weight: 600; color: var(--soft); }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 figure { margin: .6rem 0; } img { min-width: 540px; max-width: 100%; height: auto; border-radius: 4px; display: block; }
 figcaption { font-size: .88rem; color: var(--soft); margin-top: .2rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(46%, 200px), 1fr)); gap: .4rem; }
+.tiles img { min-width: 0; width: 100%; align-self: start; }
+.verdict ul { margin: .2rem 0; padding-left: 1.2rem; } .verdict li { margin: .3rem 0; max-width: 75ch; }
+.verdict .caution { border: 0; } .verdict .caution::marker { content: "\u25b2 "; color: #c05a00; }
+.verdict .unknown::marker { content: "? "; color: #5b6570; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 1rem; }
 .charts figcaption { color: var(--ink); font-weight: 600; margin: 0 0 .2rem; }
 svg { width: 100%; height: auto; display: block; } svg text { font: 11px system-ui, sans-serif; fill: #5b6570; }
@@ -35,7 +40,7 @@ svg { width: 100%; height: auto; display: block; } svg text { font: 11px system-
 details { margin: .5rem 0; } summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
 dl { display: grid; grid-template-columns: minmax(7rem, 12rem) 1fr; gap: .2rem 1rem; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 480px) { body { font-size: 15px; } dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
+@media (max-width: 480px) { body { font-size: 15px; } th, td { padding: .3rem .4rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
 @media print { details > * { display: block; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
 """
 
@@ -98,6 +103,15 @@ def picture(png: bytes, description: str, caption: str) -> str:
         f'<figure><div class="scroll"><img alt="{escape(description)}" src="data:image/png;base64,{data}"></div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def tiles(pictures: Iterable[tuple[bytes, str]]) -> str:
+    """PNGs of one size side by side, two a row on a phone; each with a description for those who cannot see it."""
+    images = (
+        f'<img alt="{escape(description)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        for png, description in pictures
+    )
+    return f'<div class="tiles">{"".join(images)}</div>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

@@ -18,6 +18,8 @@ from MRTranslateLib.attention.report import AttentionReport
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import full_extension, json_text, reason, shown
+from MRTranslateLib.plausibility.report import ChecksRecord
+from MRTranslateLib.uncertainty.report import UncertaintyReport
 
 SCHEMA_VERSION: Final = 1
 NOTICE = "SYNTHETIC: computed, not acquired; research use only, not for diagnostic use"
@@ -138,6 +140,40 @@ class AttentionRecord(_Record, frozen=True, kw_only=True):
     report: AttentionReport
 
 
+class LowResolutionRecord(_Record, frozen=True, kw_only=True):
+    """The acquired low-resolution target that went into the result.
+
+    Attributes:
+        file: Where from.
+        percentile_value: Its own brain's 99.5th percentile in its own units, which became 1.
+        registration: None where it was taken as it lies.
+        voxel_size: Of its voxels along right, anterior, superior, in voxels of the working grid, 1 or more.
+        in_plane_ratio: At which it entered the branch; 1 is re-gridded to the full grid.
+        weights_sha256: Of the super-resolution branch.
+    """
+
+    file: FileRecord
+    percentile_value: float
+    registration: RegistrationRecord | None
+    voxel_size: tuple[float, float, float]
+    in_plane_ratio: int
+    weights_sha256: str
+
+
+class UncertaintyRecord(_Record, frozen=True, kw_only=True):
+    """The uncertainty map that was made beside the result.
+
+    Attributes:
+        lesion_mask: Whose regions were measured, None without.
+        output: The map.
+        report: What a value means, its coverage, members and regions.
+    """
+
+    lesion_mask: FileRecord | None
+    output: OutputRecord
+    report: UncertaintyReport
+
+
 class Provenance(_Record, frozen=True, kw_only=True):
     """Everything that made a result.
 
@@ -160,6 +196,9 @@ class Provenance(_Record, frozen=True, kw_only=True):
         fallbacks: What could not be done as asked (memory), in words.
         output: The result.
         attention: The attention map, None where none was asked for.
+        low_resolution: The acquired low-resolution target, None where none was given.
+        uncertainty: The uncertainty map, None where none was asked for.
+        checks: What the checks against the sources found, None where they were not asked for.
     """
 
     schema_version: Literal[1]
@@ -180,6 +219,9 @@ class Provenance(_Record, frozen=True, kw_only=True):
     fallbacks: tuple[str, ...]
     output: OutputRecord
     attention: AttentionRecord | None = None
+    low_resolution: LowResolutionRecord | None = None
+    uncertainty: UncertaintyRecord | None = None
+    checks: ChecksRecord | None = None
 
 
 def sidecar_path(output: Path) -> Path:

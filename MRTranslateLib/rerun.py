@@ -8,6 +8,7 @@ from pathlib import Path
 
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import shown
+from MRTranslateLib.inference.low_resolution import ROLE as LOW_RESOLUTION
 from MRTranslateLib.inference.sources import load_image
 from MRTranslateLib.inference.translate import TranslationResult, translate
 from MRTranslateLib.models.store import ModelStore
@@ -21,7 +22,7 @@ class RerunResult:
     """A repeated run.
 
     Attributes:
-        identical: Whether every voxel and the grid are the same, of the attention map too where there was one.
+        identical: Whether every voxel and the grid are the same, of the maps too where there were some.
         differences: Why they may differ: other model, program, libraries, device, threads; a sentence each.
         former: The sidecar.
         result: The new result.
@@ -61,14 +62,19 @@ def rerun(
     sources = {source.contrast: _find(source.file, source.contrast.value, path) for source in former.sources}
     mask = former.brain_mask.file
     parameters = former.parameters
-    lesion = None if former.attention is None else former.attention.lesion_mask
+    maps = [record for record in (former.attention, former.uncertainty) if record is not None]
+    lesion = maps[0].lesion_mask if maps else None
+    low = former.low_resolution
     result = translate(
         sources,
         former.target,
         output=output,
         brain_mask=None if mask is None else _find(mask, "brain mask", path, labels=True),
         attention=former.attention is not None,
+        uncertainty=former.uncertainty is not None,
         lesion_mask=None if lesion is None else _find(lesion, "lesion mask", path, labels=True),
+        low_resolution=None if low is None else _find(low.file, LOW_RESOLUTION, path),
+        checks=former.checks is not None,
         model=former.model.name,
         device=parameters.device,
         precision=parameters.precision,
@@ -104,12 +110,20 @@ def _find(record: FileRecord, role: str, sidecar: Path, *, labels: bool = False)
 
 def _hashes(record: Provenance) -> tuple[str, ...]:
     """Of everything that a run made."""
-    attention = () if record.attention is None else (record.attention.output.sha256,)
-    return (record.output.sha256, *attention)
+    maps = (record.attention, record.uncertainty)
+    return (record.output.sha256, *(each.output.sha256 for each in maps if each is not None))
 
 
 def _discriminator(record: Provenance) -> str:
     return "none" if record.attention is None else record.attention.weights_sha256[:12]
+
+
+def _interval(record: Provenance) -> str:
+    return "none" if record.uncertainty is None else f"{record.uncertainty.report.statement!r}"
+
+
+def _branch(record: Provenance) -> str:
+    return "none" if record.low_resolution is None else record.low_resolution.weights_sha256[:12]
 
 
 def _differences(former: Provenance, repeated: Provenance) -> list[str]:
@@ -117,6 +131,8 @@ def _differences(former: Provenance, repeated: Provenance) -> list[str]:
         "program": (former.program, repeated.program),
         "model weights": (former.model.weights_sha256[:12], repeated.model.weights_sha256[:12]),
         "local discriminator": (_discriminator(former), _discriminator(repeated)),
+        "meaning of the uncertainty": (_interval(former), _interval(repeated)),
+        "super-resolution branch": (_branch(former), _branch(repeated)),
         "device": (former.device, repeated.device),
         "platform": (former.platform, repeated.platform),
         **{name: (former.libraries.get(name), version) for name, version in repeated.libraries.items()},

@@ -24,7 +24,7 @@ from Testing.slicer_host.host import Host, start_host  # noqa: E402
 FOLDER = ROOT / "Resources" / "Screenshots"
 NARROW = 350
 RUN_SECONDS = 1800
-SECTIONS = ("inputs", "optionalInputs", "target", "outputs", "looking", "model", "advanced")
+SECTIONS = ("inputs", "optionalInputs", "target", "outputs", "looking", "trust", "robustness", "model", "advanced")
 SLICE_MM = 25.0
 """Height of the axial slice that is shown: through ventricles and tumour of the sample head."""
 
@@ -97,32 +97,52 @@ def photograph_everything(take: Photographer) -> None:
     take.panel("panel_running")
     take.wait_for_end()
     photograph_result(take)
+    photograph_trust(take)
     photograph_comparison(take)
+    photograph_robustness(take)
     photograph_failures(take)
 
 
 def photograph_result(take: Photographer) -> None:
-    """The synthetic volume in the views, the attention map if the model makes one, the card."""
+    """The synthetic volume in the views, the card."""
     take.show_slice()
     take.window("result")
     take.open_sections(*SECTIONS)
     take.panel("panel_result")
-    take.open_sections("inputs", "target", "outputs", "looking")
-    model = take.widget.panel._model()
-    if model is not None and model.makesAttention:
-        take.ui.wantsAttentionCheckBox.click()
-        take.ui.applyButton.click()
-        take.wait_for_end()
-        take.ui.showAttentionCheckBox.click()
-        take.show_slice()
-        take.window("attention")
-        take.ui.showAttentionCheckBox.click()
-    else:
-        print("no picture of an attention map: the shipped model makes none")
     take.open_sections("model", "advanced")
     take.ui.packagesButton.click()
     take.wait_for_end()
     take.panel("panel_model")
+    take.open_sections("looking")
+
+
+def photograph_trust(take: Photographer) -> None:
+    """All that the model measures, its maps over the anatomy, the lesion outlined, the first candidate in the views."""
+    ui = take.ui
+    take.open_sections("trust")
+    for box in (ui.wantsAttentionCheckBox, ui.wantsUncertaintyCheckBox, ui.wantsChecksCheckBox):
+        if box.enabled:
+            box.click()
+        else:
+            print(f"not in the picture: {box.toolTip}")
+    ui.applyButton.click()
+    take.wait_for_end()
+    take.show_slice()
+    ui.lesionOutlineCheckBox.click()
+    ui.nextCandidateButton.click()
+    for kind in ("uncertainty", "attention"):
+        ui.heatMapComboBox.setCurrentText(kind)
+        take.window(f"trust_{kind}")
+    take.panel("panel_trust")
+    for box in (
+        ui.wantsAttentionCheckBox,
+        ui.wantsUncertaintyCheckBox,
+        ui.wantsChecksCheckBox,
+        ui.lesionOutlineCheckBox,
+    ):
+        if box.checked:
+            box.click()
+    ui.heatMapComboBox.setCurrentText("none")
     take.open_sections("looking")
 
 
@@ -140,6 +160,23 @@ def photograph_comparison(take: Photographer) -> None:
     take.wait_for_end()
     take.show_slice()
     take.window("scores")
+
+
+def photograph_robustness(take: Photographer) -> None:
+    """A short run of two types at two levels, scrolled to the strongest noise."""
+    take.open_sections("robustness")
+    take.widget._parameters.robustnessTypes = "rician_noise,blur"
+    take.ui.robustnessLastLevelSpinBox.setValue(2)
+    take.ui.robustnessRunButton.click()
+    take.wait_until_half_done()
+    take.panel("panel_robustness_running")
+    take.wait_for_end()
+    take.ui.robustnessViewsButton.click()
+    take.ui.robustnessShownLevelSlider.setValue(2)
+    take.show_slice()
+    take.window("robustness")
+    take.panel("panel_robustness")
+    take.ui.robustnessViewsButton.click()
 
 
 def photograph_failures(take: Photographer) -> None:

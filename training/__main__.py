@@ -1,4 +1,4 @@
-"""``python -m training``: list, check, smoke, ablate, fit, resume, baseline, evaluate, attention, export."""
+"""``python -m training``: list, check, smoke, ablate, fit, resume, baseline, evaluate, attention, ..., export."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from MRTranslateLib.errors import InputError, ModelError, MRTranslateError, UsageError
+from MRTranslateLib.errors import InputError, MRTranslateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from MRTranslateLib.models.components import SuperResolutionQuality
     from training.config import TrainingConfig
     from training.data.bids import Scan
     from training.data.cache import CachedScan
+    from training.distributed import Processes
     from training.evaluation import RouteScore
 
 
@@ -62,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     ablate.add_argument(
         "--run", type=Path, required=True, dest="folder", help="folder of the runs; resumes what is there"
     )
+    ablate.add_argument(
+        "--steps", type=int, metavar="N", help="a trial of the first seed: no stage longer than N, 2 or more"
+    )
     ablate.add_argument("--threads", type=int, default=1, help="CPU threads")
     ablate.set_defaults(run=_ablate)
     baseline = commands.add_parser("baseline", help="judge a per-voxel gradient-boosted regression on the val split")
@@ -74,6 +79,20 @@ def _parser() -> argparse.ArgumentParser:
     attention = commands.add_parser("attention", help="judge a model's attention map on the val split")
     attention.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     attention.set_defaults(run=_attention)
+    uncertainty = commands.add_parser("uncertainty", help="calibrate a model's uncertainty map on the val split")
+    uncertainty.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+    uncertainty.add_argument("--write", action="store_true", help="put calibration and measures into the model's card")
+    uncertainty.set_defaults(run=_uncertainty)
+    limits = commands.add_parser("limits", help="derive a model's limits of robustness on the val split")
+    limits.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+    limits.add_argument("--write", action="store_true", help="put them into the model's card")
+    limits.set_defaults(run=_limits)
+    resolution = commands.add_parser(
+        "super-resolution", help="judge what a low-resolution target gains a model on the val split"
+    )
+    resolution.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+    resolution.add_argument("--write", action="store_true", help="put the measures into the model's card")
+    resolution.set_defaults(run=_super_resolution)
     export = commands.add_parser("export", help="write a run as a model bundle, judged on the val split")
     export.add_argument("folder", type=Path)
     export.add_argument("--output", type=Path, required=True, help="folder of the bundle; its name is the model's")
@@ -83,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--reported-routes", action="store_true", help="measure 7 routes instead of all 28")
     export.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     export.set_defaults(run=_export)
-    for command in (fit, resume, baseline, evaluate, attention, export):
+    for command in (fit, resume, baseline, evaluate, attention, uncertainty, limits, resolution, export):
         command.add_argument("--data", type=Path, required=True, help="the open data (holds participants.tsv)")
         command.add_argument("--threads", type=int, default=1, help="CPU threads")
     for command in (fit, resume):
@@ -99,13 +118,11 @@ def _list(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from training.components import describe
-    from training.config import ConfigError, read_config
+    from training.config import read_config
+    from training.fitness import refuse_unfit
 
     config = read_config(options.config)
-    try:
-        print(describe(config))
-    except ModelError as error:
-        raise ConfigError(f"{options.config}: generator: {error}") from None
+    print(describe(config, refuse_unfit(config, where=str(options.config))))
 
 
 def _smoke(options: argparse.Namespace) -> None:
@@ -131,6 +148,8 @@ def _ablate(options: argparse.Namespace) -> None:
     from training.ablation import Cell, ablation_table, read_ablation, run_ablation
 
     torch.set_num_threads(options.threads)
+    if options.steps is not None and options.steps < 2:
+        raise UsageError(f"--steps must be 2 or more, got {options.steps}: a refine stage needs one for the teacher")
     config = read_ablation(options.config)
 
     def report(cell: Cell) -> None:
@@ -138,7 +157,7 @@ def _ablate(options: argparse.Namespace) -> None:
             f"{cell.variant}, seed {cell.seed}: brain {cell.brain:.2f} dB, perturbed {cell.perturbed:.2f}", flush=True
         )
 
-    print(ablation_table(run_ablation(config, options.folder, report=report)))
+    print(ablation_table(run_ablation(config, options.folder, report=report, num_steps=options.steps)))
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -148,10 +167,7 @@ def _fit(options: argparse.Namespace) -> None:
     _refuse_unfit(options, config)
     if options.folder.exists():
         raise UsageError(f"{options.folder}: exists already; resume it or name another folder")
-    scans = _scans(options.data)
-    options.folder.mkdir(parents=True)
-    shutil.copyfile(options.config, options.folder / "config.yaml")
-    _train(options, config, scans, resume=False)
+    _train(options, config, _scans(options.data), resume=False)
 
 
 def _resume(options: argparse.Namespace) -> None:
@@ -161,16 +177,12 @@ def _resume(options: argparse.Namespace) -> None:
 
 
 def _refuse_unfit(options: argparse.Namespace, config: TrainingConfig) -> None:
-    """Refuse a generator or a device that does not exist now, before the data are prepared for minutes."""
+    """Refuse parts that do not fit, or a device that does not exist, now: before the data are prepared for minutes."""
     from MRTranslateLib.inference.device import choose_execution
-    from MRTranslateLib.networks.generator import build_generator
-    from training.config import ConfigError
+    from training.fitness import refuse_unfit
 
     choose_execution(options.device, threads=options.threads)
-    try:
-        build_generator(config.generator.architecture, config.generator.parameters)
-    except ModelError as error:
-        raise ConfigError(f"{options.config}: generator: {error}") from None
+    refuse_unfit(config, where=str(options.config))
 
 
 def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan], *, resume: bool) -> None:
@@ -189,8 +201,10 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
     run = Run(config, train, options.folder, data_fingerprint=data, device=device, processes=processes)
     if resume:
         run.resume()
-    elif options.init is not None:
-        start_from(run, options.init)
+    else:
+        if options.init is not None:
+            start_from(run, options.init)
+        _begin(options, processes)
     run.fit(
         lambda generator: flat_table(
             score_routes(
@@ -201,6 +215,15 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
             )
         )
     )
+
+
+def _begin(options: argparse.Namespace, processes: Processes) -> None:
+    """Make the run's folder, once nothing is left that could be refused and every process has seen that it is new."""
+    processes.wait()
+    if processes.is_first:
+        options.folder.mkdir(parents=True)
+        shutil.copyfile(options.config, options.folder / "config.yaml")
+    processes.wait()
 
 
 def _baseline(options: argparse.Namespace) -> None:
@@ -239,12 +262,63 @@ def _attention(options: argparse.Namespace) -> None:
     print(render_attention_quality(evidence.quality))
 
 
+def _uncertainty(options: argparse.Namespace) -> None:
+    from MRTranslateLib.cli.card_text import render_uncertainty_quality
+    from MRTranslateLib.models.store import ModelStore
+    from training.evaluation import REPORTED_ROUTES
+    from training.uncertainty_calibration import judge_uncertainty, write_uncertainty
+
+    bundle = ModelStore().find(options.model)
+    val = _prepared(_scans(options.data), "val", ())
+    evidence = judge_uncertainty(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    if options.write:
+        write_uncertainty(bundle, evidence)
+    for table in evidence.calibrations:
+        print(table.statement)
+    print(render_uncertainty_quality(evidence.quality))
+
+
+def _limits(options: argparse.Namespace) -> None:
+    from MRTranslateLib.cli.card_text import render_limits
+    from MRTranslateLib.models.store import ModelStore
+    from training.evaluation import REPORTED_ROUTES
+    from training.limits import derive_limits, write_limits
+
+    bundle = ModelStore().find(options.model)
+    val = _prepared(_scans(options.data), "val", ())
+    limits = derive_limits(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    if options.write:
+        write_limits(bundle, limits)
+    print(render_limits(limits))
+
+
+def _super_resolution(options: argparse.Namespace) -> None:
+    from MRTranslateLib.cli.card_text import render_super_resolution_quality
+    from MRTranslateLib.models.store import ModelStore
+    from training.super_resolution_quality import judge_super_resolution, write_super_resolution
+
+    bundle = ModelStore().find(options.model)
+    bundle.card.require_super_resolution()
+    val = _prepared(_scans(options.data), "val", ())
+    rows = judge_super_resolution(bundle, val, threads=options.threads)
+    if options.write:
+        write_super_resolution(bundle, rows)
+    print(render_super_resolution_quality(rows))
+
+
 def _export(options: argparse.Namespace) -> None:
-    from MRTranslateLib.cli.card_text import render_attention_quality
+    from MRTranslateLib.cli.card_text import (
+        render_attention_quality,
+        render_super_resolution_quality,
+        render_uncertainty_quality,
+    )
     from training.calibration import judge_attention
     from training.checkpoint import load_checkpoint
     from training.evaluation import REPORTED_ROUTES, read_scores, score_routes
     from training.export import all_routes, export_bundle, library_predict, quality_rows
+    from training.limits import derive_limits
+    from training.super_resolution_quality import judge_super_resolution
+    from training.uncertainty_calibration import judge_uncertainty
 
     checkpoint = load_checkpoint(options.folder)
     baseline = [] if options.baseline is None else read_scores(options.baseline)
@@ -258,10 +332,28 @@ def _export(options: argparse.Namespace) -> None:
     if bundle.card.components.local_discriminator is not None:
         evidence = judge_attention(bundle, val, REPORTED_ROUTES, threads=options.threads)
     rows = quality_rows(scores, baseline)
-    export_bundle(checkpoint, options.output, quality=rows, attention=evidence, replace=True, **shared)
+    limits = derive_limits(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    doubt = judge_uncertainty(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    gains: tuple[SuperResolutionQuality, ...] = ()
+    if bundle.card.components.super_resolution is not None:
+        gains = judge_super_resolution(bundle, val, threads=options.threads)
+    export_bundle(
+        checkpoint,
+        options.output,
+        quality=rows,
+        attention=evidence,
+        uncertainty=doubt,
+        limits=limits,
+        super_resolution=gains,
+        replace=True,
+        **shared,
+    )
     _print_scores(scores)
     if evidence is not None:
         print(render_attention_quality(evidence.quality))
+    print(render_uncertainty_quality(doubt.quality))
+    if gains:
+        print(render_super_resolution_quality(gains))
 
 
 def _scans(data: Path) -> list[Scan]:

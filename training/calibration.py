@@ -172,6 +172,14 @@ def source_gradient(scan: CachedScan, route: Route) -> NDArray[np.float32]:
     return mean
 
 
+def nearness_to_lesion(scan: CachedScan) -> NDArray[np.float32] | None:
+    """The other naive control: minus the distance to the drawn lesion in voxels ``(S, H, W)``; None without one."""
+    if not (scan.has_lesion_mask and scan.lesion.any()):
+        return None
+    distance: NDArray[np.float64] = ndimage.distance_transform_edt(scan.lesion == 0)
+    return -distance.astype(np.float32)
+
+
 def _judge(bundle: Bundle, scan: CachedScan, route: Route, threads: int) -> _Case:
     """Translate one person and lay the error beside the attention."""
     indices = np.flatnonzero(scan.brain.any(axis=(1, 2)))
@@ -188,9 +196,8 @@ def _judge(bundle: Bundle, scan: CachedScan, route: Route, threads: int) -> _Cas
     raw = difficulty_slices(load_local_discriminator(bundle), job, synthetic, execution, Progress()).slices
     brain = scan.brain[indices]
     error = np.abs(synthetic - scan.images[route[1]][indices].astype(np.float32) / 255)[brain]
-    nearness = None
-    if scan.has_lesion_mask and scan.lesion.any():
-        nearness = -ndimage.distance_transform_edt(scan.lesion == 0)[indices][brain].astype(np.float32)
+    near = nearness_to_lesion(scan)
+    nearness = None if near is None else near[indices][brain]
     hard = error > np.quantile(error, 1 - HARD_SHARE)
     return _Case(hard, raw[brain], source_gradient(scan, route)[indices][brain], nearness)
 

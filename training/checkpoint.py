@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import nn
 
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import atomic_file
@@ -66,6 +68,32 @@ def load_checkpoint(run: Path) -> Checkpoint:
     except (RuntimeError, EOFError, OSError, TypeError, KeyError, ValueError, UnpicklingError) as error:
         why = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: not a checkpoint of this program, or damaged ({why}); start the run again") from None
+
+
+def misfit(network: nn.Module, weights: Mapping[str, Any] | None) -> str | None:
+    """Load weights into a network; what keeps them from fitting, or None where they fit."""
+    if weights is None:
+        return "there are no weights of it"
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        return str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
+    return None
+
+
+def load_weights(networks: nn.ModuleDict, weights: Mapping[str, Mapping[str, Any]], *, where: str) -> None:
+    """Load the weights of several networks.
+
+    Raises:
+        InputError: Naming ``where`` and the first network that has another architecture or size than this version
+            builds from the checkpoint's configuration.
+    """
+    for name, network in networks.items():
+        if why := misfit(network, weights.get(name)):
+            raise InputError(
+                f"{where}: its {name} has another architecture or size than its configuration says in this version "
+                f"({why[:200]}); use the version that wrote it, or start the run again"
+            )
 
 
 def current_commit() -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from MRTranslateLib.networks.generator import architectures
 from training.config import GeneratorStageConfig, RefineStageConfig, StageConfig, TrainingConfig
 
@@ -30,6 +32,9 @@ class Component:
 COMPONENTS = (
     Component("generator", "any", "generator", "always", f"one of {', '.join(architectures())}"),
     Component("label_correction", "C", "generator: label_correction", "no", "moves targets into the sources' frame"),
+    Component(
+        "patch_discriminator", "C", "generator: label_correction.adversarial", "no", "tells moved targets from unmoved"
+    ),
     Component("local_discriminator", "B", "generator: adversarial", "attention map", "dense judgement of each place"),
     Component("global_discriminator", "B", "generator: adversarial", "no", "one judgement of the slice"),
     Component("difficulty attention", "B", "generator: adversarial.attention", "attention map", "(1 - M)^2"),
@@ -62,12 +67,10 @@ def component_table() -> str:
     return "\n".join(lines)
 
 
-def describe(config: TrainingConfig) -> str:
-    """What a run of this configuration would train: networks with their size, stages with their switches."""
-    from training.networks.build import build_networks
-
+def describe(config: TrainingConfig, networks: nn.ModuleDict) -> str:
+    """What a run of this configuration would train: its networks with their size, stages with their switches."""
     lines = [f"{config.name}: {config.num_steps} steps, seed {config.seed}, {config.precision}"]
-    for name, network in build_networks(config).items():
+    for name, network in networks.items():
         count = sum(parameter.numel() for parameter in network.parameters())
         lines.append(f"  network {name}: {count / 1e6:.2f} M parameters")
     for stage in config.stages:
@@ -84,6 +87,8 @@ def _switches(stage: StageConfig) -> list[str]:
     if isinstance(stage, GeneratorStageConfig):
         names = ("label_correction", "adversarial", "attack")
         found = [name for name in names if getattr(stage, name) is not None]
+        if stage.label_correction is not None and stage.label_correction.adversarial > 0:
+            found.append("patch_discriminator")
         if stage.adversarial is not None:
             found.append(f"attention by {stage.adversarial.attention.form}")
         if stage.attack is not None:

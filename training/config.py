@@ -21,7 +21,11 @@ class ConfigError(UsageError):
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: no field has a default, so a YAML file shows every value."""
+    """Base of all sections: fields have no defaults, so a YAML file shows every value.
+
+    Only what was added after the first checkpoints may be left out, and then is off, so that their configurations are
+    read as they were.
+    """
 
 
 class DataConfig(Section, frozen=True, kw_only=True):
@@ -101,6 +105,7 @@ class LossConfig(Section, frozen=True, kw_only=True):
         lesion: How many times more a voxel of a drawn lesion counts in the first two.
         level: Share of a slice's mean error that counts in the first two. The level of a contrast depends on the
             scanner more than on anything the sources show; below 1 it drowns the structure less.
+        own: Of the losses that belong to the generator's family alone, as the flow objective.
     """
 
     absolute_error: float
@@ -108,6 +113,12 @@ class LossConfig(Section, frozen=True, kw_only=True):
     structural_similarity: float
     lesion: float
     level: float
+    own: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 
 class OptimizerConfig(Section, frozen=True, kw_only=True):
@@ -173,6 +184,7 @@ class NetworksConfig(Section, frozen=True, kw_only=True):
         student: System A, kept at inference behind the generator.
         super_resolution: System C, kept at inference for an acquired low-resolution target.
         difference_projection: System C, the discriminator of the super-resolution stage: its width.
+        patch_discriminator: System C, tells moved targets from unmoved ones; training only: its width.
     """
 
     label_correction: RegistrationUNetParameters | None
@@ -182,6 +194,7 @@ class NetworksConfig(Section, frozen=True, kw_only=True):
     student: RefinementParameters | None
     super_resolution: SuperResolutionParameters | None
     difference_projection: int | None
+    patch_discriminator: int | None = None
 
 
 class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
@@ -193,6 +206,9 @@ class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
         known_motion_affine_level: Level k of RegGAN's affine motion for pairs that are moved on purpose.
         known_motion_elastic_voxels: Longest elastic displacement of those pairs.
         known_motion_of: What is moved: the ``target`` where the data are aligned, else the ``translation``.
+        adversarial: Weight of looking, to the patch discriminator, like a target that was not moved; 0 for without.
+        subtract_mean_flow: Whether what the flows of many slices have in common is taken off them: it is the
+            generator's own shift.
     """
 
     learning_rate_share: float
@@ -200,6 +216,14 @@ class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
     known_motion_affine_level: float
     known_motion_elastic_voxels: float
     known_motion_of: Literal["target", "translation"]
+    adversarial: float = 0.0
+    subtract_mean_flow: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.adversarial >= 0:
+            raise ValueError(f"adversarial must not be negative, got {self.adversarial}")
+        if self.adversarial > 0 and self.learning_rate_share == 0:
+            raise ValueError("adversarial reaches label correction only: with learning_rate_share 0 it must be 0")
 
 
 class AttentionConfig(Section, frozen=True, kw_only=True):
@@ -283,6 +307,12 @@ class GeneratorStageConfig(Section, frozen=True, kw_only=True, tag_field="kind",
     adversarial: AdversarialConfig | None
     attack: AttackConfig | None
 
+    def __post_init__(self) -> None:
+        correction = self.label_correction is not None and self.label_correction.adversarial > 0
+        _refuse_lonely_slices(
+            self, correction or (self.adversarial is not None and self.adversarial.loss == "relativistic_average")
+        )
+
 
 class RefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="refine"):
     """System A's teacher and student behind the generator (METHODS 1.4, 1.5).
@@ -296,6 +326,8 @@ class RefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", ta
         teacher: ``real``; or the controls of METHODS 9.2: ``shuffled`` (targets of another person), ``none`` (the
             student learns from the target directly).
         attack: The attacker of the last generator stage, or null.
+        teacher_average: The student learns from a running average of the teacher, of which each step keeps this share
+            (METHODS 9.2), 0..1; 0 for the teacher as it is.
     """
 
     name: str
@@ -305,6 +337,16 @@ class RefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", ta
     teacher_steps: int
     teacher: Literal["real", "shuffled", "none"]
     attack: AttackConfig | None
+    teacher_average: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.teacher_average < 1:
+            raise ValueError(f"teacher_average must be in [0, 1), got {self.teacher_average}")
+        if self.teacher != "none" and not 0 <= self.teacher_steps < self.optimizer.num_steps:
+            raise ValueError(
+                f"teacher_steps {self.teacher_steps} must be below num_steps {self.optimizer.num_steps}, else the "
+                "student never learns"
+            )
 
 
 class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="super_resolution"):
@@ -328,8 +370,25 @@ class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="
     feature_matching: float
     adversarial: float
 
+    def __post_init__(self) -> None:
+        if not self.ratios and not self.slice_thickness_mm:
+            raise ValueError("ratios or slice_thickness_mm must name at least one degradation")
+        if min(self.ratios, default=2) < 2:
+            raise ValueError(f"ratios must be 2 or more, got {', '.join(map(str, self.ratios))}")
+        if not min(self.slice_thickness_mm, default=1.0) > 0:
+            raise ValueError(f"slice_thickness_mm must be positive, got {min(self.slice_thickness_mm)}")
+        _refuse_lonely_slices(self, self.adversarial > 0 or self.feature_matching > 0)
+
 
 StageConfig = GeneratorStageConfig | RefineStageConfig | SuperResolutionStageConfig
+
+
+def _refuse_lonely_slices(stage: GeneratorStageConfig | SuperResolutionStageConfig, is_relativistic: bool) -> None:
+    if is_relativistic and stage.optimizer.batch_size < 2:
+        raise ValueError(
+            f"stage {stage.name}: a relativistic loss compares slices of a batch, so batch_size must be 2 or more "
+            f"(4 is better), got {stage.optimizer.batch_size}"
+        )
 
 
 class TrainingConfig(Section, frozen=True, kw_only=True):
@@ -378,6 +437,8 @@ def needed_networks(stage: StageConfig) -> tuple[str, ...]:
         adversarial = stage.adversarial > 0 or stage.feature_matching > 0
         return ("super_resolution", "difference_projection") if adversarial else ("super_resolution",)
     needed = ["label_correction"] if stage.label_correction is not None else []
+    if stage.label_correction is not None and stage.label_correction.adversarial > 0:
+        needed.append("patch_discriminator")
     if stage.adversarial is not None:
         needed += needed_discriminators(stage.adversarial)
     return tuple(needed)

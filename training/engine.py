@@ -9,18 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from MRTranslateLib.errors import InputError
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters
 from training.batch import StepBatch, step_batch
-from training.checkpoint import Checkpoint, current_commit, load_checkpoint, save_checkpoint
+from training.checkpoint import Checkpoint, current_commit, load_checkpoint, load_weights, save_checkpoint
 from training.config import StageConfig, TrainingConfig
 from training.data.augmentation import augment
 from training.data.cache import CachedScan
 from training.data.sampler import SliceSampler
 from training.distributed import ALONE, Processes
 from training.logs import append_row, draw_curves, draw_samples
+from training.networks.averaging import average_into
 from training.networks.build import AVERAGED, build_networks
 from training.stages.build import build_stage
 from training.stages.stage import DivergedError, Stage, StageContext
@@ -69,12 +71,19 @@ class Run:
         return deliverable(self.config, self.averaged, with_student=self.step > student_from)
 
     def resume(self) -> None:
-        """Continue from the folder's checkpoint, as if the run had never stopped."""
+        """Continue from the folder's checkpoint, as if the run had never stopped.
+
+        Raises:
+            InputError: If there is none, or it was made with other data or for networks of another architecture.
+        """
         saved = load_checkpoint(self.folder)
-        for name, network in self.networks.items():
-            network.load_state_dict(saved.networks[name])
-        for name, network in self.averaged.items():
-            network.load_state_dict(saved.averaged[name])
+        if saved.data_fingerprint != self.data_fingerprint:
+            raise InputError(
+                f"{self.folder}: was trained on data of fingerprint {saved.data_fingerprint}, these have "
+                f"{self.data_fingerprint}; give the same data, or begin a new run with --init"
+            )
+        load_weights(self.networks, saved.networks, where=str(self.folder))
+        load_weights(self.averaged, saved.averaged, where=str(self.folder))
         self.step, self.seconds = saved.step, saved.seconds
         self._freeze()
         if self.step < self.config.num_steps and self.stage_step > 0:
@@ -165,13 +174,10 @@ class Run:
         if self.config.voxel_stage.num_steps > 0 and self.config.voxel_stage.frozen_afterwards:
             freeze_voxel_path(self.generator)
 
-    @torch.no_grad()
     def _average(self, trained: tuple[str, ...], decay: float) -> None:
         decay = min(decay, (1 + self.stage_step) / (10 + self.stage_step))
         for name in trained:
-            averaged: list[Tensor] = list(self.averaged[name].parameters())
-            current: list[Tensor] = list(self.networks[name].parameters())
-            torch._foreach_lerp_(averaged, current, 1 - decay)
+            average_into(self.averaged[name], self.networks[name], decay)
 
     def _log(self, stage: str, rows: list[dict[str, float]]) -> None:
         names = {name for row in rows for name in row}

@@ -6,9 +6,10 @@ local discriminator for the attention map once that was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,14 +31,21 @@ from MRTranslateLib.models.card import (
     TrainingRun,
     ValueRanges,
 )
-from MRTranslateLib.models.components import Components, LocalDiscriminatorCard
+from MRTranslateLib.models.components import (
+    Components,
+    LocalDiscriminatorCard,
+    SuperResolutionCard,
+    SuperResolutionQuality,
+)
+from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, bake_spectral_norm
 from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters
+from MRTranslateLib.networks.super_resolution import SuperResolver
 from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE, SYNTHETIC_UNITS
 from MRTranslateLib.volume import Volume, from_slices, to_slices
 from training.calibration import ATTENTION_COMMAND, ATTENTION_PROTOCOL, AttentionEvidence
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, load_weights
 from training.config import (
     TRAINED_CONTRASTS,
     GeneratorStageConfig,
@@ -51,6 +59,9 @@ from training.data.cache import CachedScan
 from training.engine import deliverable
 from training.evaluation import Predict, Route, RouteScore
 from training.networks.build import build_networks
+from training.stages.super_resolution import THICK_SLICES_START
+from training.super_resolution_quality import SUPER_RESOLUTION_COMMAND, SUPER_RESOLUTION_PROTOCOL
+from training.uncertainty_calibration import UNCERTAINTY_COMMAND, UNCERTAINTY_PROTOCOL, UncertaintyEvidence
 
 METRICS_PROTOCOL = (
     "People of the val split, native thick slices first registered and sampled on one 1 mm grid; whole volumes through "
@@ -135,8 +146,7 @@ def shipped_generator(checkpoint: Checkpoint) -> Generator:
     """The averaged generator of a run, refined by the averaged student if that was trained; on the CPU."""
     networks = build_networks(checkpoint.config)
     averaged = nn.ModuleDict({name: networks[name] for name in checkpoint.averaged})
-    for name, network in averaged.items():
-        network.load_state_dict(checkpoint.averaged[name])
+    load_weights(averaged, checkpoint.averaged, where=f"the checkpoint of {checkpoint.config.name}")
     refined = any(isinstance(stage, RefineStageConfig) for stage in stages_run(checkpoint))
     return deliverable(checkpoint.config, averaged, with_student=refined)
 
@@ -148,8 +158,26 @@ def shipped_local_discriminator(checkpoint: Checkpoint) -> LocalDiscriminator | 
     if parameters is None or not trained:
         return None
     discriminator = LocalDiscriminator(parameters)
-    discriminator.load_state_dict(checkpoint.networks["local_discriminator"])
+    _load(discriminator, "local_discriminator", checkpoint, checkpoint.networks)
     return bake_spectral_norm(discriminator)
+
+
+def shipped_super_resolver(checkpoint: Checkpoint) -> SuperResolver | None:
+    """The averaged super-resolution branch of a run; None if no stage has trained one."""
+    parameters = checkpoint.config.networks.super_resolution
+    if parameters is None or not _super_resolution_stages(checkpoint):
+        return None
+    resolver = SuperResolver(parameters)
+    _load(resolver, "super_resolution", checkpoint, checkpoint.averaged)
+    return resolver
+
+
+def _super_resolution_stages(checkpoint: Checkpoint) -> list[SuperResolutionStageConfig]:
+    return [stage for stage in stages_run(checkpoint) if isinstance(stage, SuperResolutionStageConfig)]
+
+
+def _load(network: nn.Module, name: str, checkpoint: Checkpoint, weights: Mapping[str, dict[str, Any]]) -> None:
+    load_weights(nn.ModuleDict({name: network}), weights, where=f"the checkpoint of {checkpoint.config.name}")
 
 
 def export_bundle(
@@ -161,6 +189,9 @@ def export_bundle(
     hardware: str,
     quality: Sequence[RouteQuality] = (),
     attention: AttentionEvidence | None = None,
+    uncertainty: UncertaintyEvidence | None = None,
+    limits: Sequence[RobustnessLimit] = (),
+    super_resolution: Sequence[SuperResolutionQuality] = (),
     replace: bool = False,
 ) -> Bundle:
     """Write what a run delivers as a bundle named like ``folder``; see :func:`write_bundle` for errors.
@@ -173,10 +204,14 @@ def export_bundle(
         hardware: In words, that it was trained on.
         quality: Measured rows of the card.
         attention: Calibration and measured rows of the attention map; None leaves it uncalibrated.
+        uncertainty: Calibrations and measured rows of the uncertainty map; None leaves it uncalibrated.
+        limits: How far a perturbation may change a result, as :func:`training.limits.derive_limits` derives it.
+        super_resolution: Measured rows of the super-resolution branch.
         replace: Take the place of an existing bundle.
     """
     config = checkpoint.config
     generator, discriminator = shipped_generator(checkpoint), shipped_local_discriminator(checkpoint)
+    resolver = shipped_super_resolver(checkpoint)
     if attention is not None and discriminator is None:
         raise ValueError("attention was measured, but this run has trained no local discriminator")
     card = ModelCard(
@@ -215,12 +250,21 @@ def export_bundle(
         metrics_protocol=METRICS_PROTOCOL,
         metrics_command="python -m training evaluate --model NAME --data FOLDER",
         files={},
-        components=_components(discriminator, attention),
+        components=_components(checkpoint, discriminator, attention, resolver),
         attention_quality=() if attention is None else attention.quality,
         attention_protocol="" if attention is None else ATTENTION_PROTOCOL,
         attention_command="" if attention is None else ATTENTION_COMMAND,
+        robustness_limits=tuple(limits),
+        uncertainty_calibrations=() if uncertainty is None else uncertainty.calibrations,
+        uncertainty_quality=() if uncertainty is None else uncertainty.quality,
+        uncertainty_protocol="" if uncertainty is None else UNCERTAINTY_PROTOCOL,
+        uncertainty_command="" if uncertainty is None else UNCERTAINTY_COMMAND,
+        super_resolution_quality=tuple(super_resolution),
+        super_resolution_protocol=SUPER_RESOLUTION_PROTOCOL if super_resolution else "",
+        super_resolution_command=SUPER_RESOLUTION_COMMAND if super_resolution else "",
     )
-    components = {} if discriminator is None else {"local_discriminator": _arrays(discriminator)}
+    shipped = {"local_discriminator": discriminator, "super_resolution": resolver}
+    components = {name: _arrays(network) for name, network in shipped.items() if network is not None}
     return write_bundle(folder, card, _arrays(generator), components=components, replace=replace)
 
 
@@ -239,15 +283,27 @@ def _architecture(generator: Generator, config: TrainingConfig) -> Architecture:
     return Architecture(name="refined", parameters=msgspec.to_builtins(parameters))
 
 
-def _components(discriminator: LocalDiscriminator | None, attention: AttentionEvidence | None) -> Components:
-    if discriminator is None:
-        return Components()
-    return Components(
-        local_discriminator=LocalDiscriminatorCard(
+def _components(
+    checkpoint: Checkpoint,
+    discriminator: LocalDiscriminator | None,
+    attention: AttentionEvidence | None,
+    resolver: SuperResolver | None,
+) -> Components:
+    judge, branch = None, None
+    if discriminator is not None:
+        judge = LocalDiscriminatorCard(
             parameters=msgspec.to_builtins(discriminator.settings),
             calibration=None if attention is None else attention.calibration,
         )
-    )
+    if resolver is not None:
+        stages = _super_resolution_stages(checkpoint)
+        branch = SuperResolutionCard(
+            parameters=msgspec.to_builtins(resolver.size),
+            in_plane_ratios=tuple(sorted({ratio for stage in stages for ratio in stage.ratios})),
+            slice_thickness_mm=tuple(sorted({mm for stage in stages for mm in stage.slice_thickness_mm})),
+            thick_slices_start=THICK_SLICES_START,
+        )
+    return Components(local_discriminator=judge, super_resolution=branch)
 
 
 def _arrays(network: nn.Module) -> dict[str, NDArray[np.generic]]:

@@ -32,6 +32,7 @@ ACCURACY_BAND = (0.55, 0.85)
 """Where a discriminator teaches the generator; METHODS 2.3."""
 FLOW_WINDOW = 50
 DISCRIMINATOR_WINDOW = 200
+STUDENT_WINDOW = 100
 """Steps over which a monitor averages before it judges."""
 
 
@@ -133,10 +134,27 @@ class DiscriminatorMonitor:
             )
 
 
+class StudentMonitor:
+    """Judges a student by its last steps when its stage ends; a stage that was shorter is not judged."""
+
+    def __init__(self) -> None:
+        self._steps: deque[tuple[float, float, float]] = deque(maxlen=STUDENT_WINDOW)
+
+    def observe(self, generator_error: float, student_error: float, mean_flow_voxels: float) -> None:
+        """Take a step's mean errors, both of the same slices, and how far the student moved them."""
+        self._steps.append((generator_error, student_error, mean_flow_voxels))
+
+    def judge(self) -> None:
+        """See :func:`check_student`; each of the last steps is one case."""
+        if len(self._steps) == STUDENT_WINDOW:
+            generator_errors, student_errors, flows = zip(*self._steps, strict=True)
+            check_student(generator_errors, student_errors, _mean(flows))
+
+
 def check_student(generator_errors: Sequence[float], student_errors: Sequence[float], mean_flow_voxels: float) -> None:
     """Warn if the student neither warps nor improves: nothing was distilled (METHODS 9.2, i and ii).
 
-    The gain is judged by Wilcoxon's signed-rank test, one-sided, over slices or people.
+    The gain is judged by Wilcoxon's signed-rank test, one-sided, over steps, slices or people.
 
     Args:
         generator_errors: Error of the translation for each case, any unit.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from MRTranslateLib.networks.generator import UNetGenerator
-from training.checkpoint import load_checkpoint
+from training.checkpoint import load_checkpoint, misfit
 from training.config import ConfigError
 from training.engine import Run
 
@@ -35,13 +35,8 @@ def start_from(run: Run, folder: Path) -> None:
         weights = saved.averaged.get(name, saved.networks.get(name))
         if weights is None:
             continue
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            why = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
-            raise ConfigError(
-                f"{folder}: its {name} has another architecture or size ({why}): start without it"
-            ) from None
+        if why := misfit(network, weights):
+            raise ConfigError(f"{folder}: its {name} has another architecture or size ({why}): start without it")
     before = saved.config.generator.parameters.get("level_from_voxels", False)
     if before and not run.config.generator.parameters.get("level_from_voxels", False):
         _centre_corrections(run)

@@ -15,6 +15,7 @@ import slicer
 import slicer.util
 from slicer.i18n import tr as _
 
+from .ColorTable import colorTable
 from .Results import SYNTHETIC_ATTRIBUTE, TARGET_ATTRIBUTE, WRITTEN_UNIT, estimatedUnit, setWindow
 from .RevealCurtain import RevealCurtain
 from .SceneExchange import ijkToWorld
@@ -27,6 +28,7 @@ FLICKER_MSEC = 500
 DIFFERENCE_RANGE = 0.5
 """Shown difference, relative to the brain's 99.5th percentile: beyond it colours are saturated."""
 _DIFFERENCE_COLORS_TAG = "MRTranslateDifference"
+_VIEW_COLORS = {"MRTranslateSynthetic": "#C04040"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Comparison:
             layout.SetLayoutDescription(layoutID, description)
         slicer.app.layoutManager().setLayout(layoutID)
         self.isOpen = True
-        self._fillViews()
+        showLinked(self._panes)
 
     def close(self) -> None:
         """Back to the layout and windows before; harmless when it is not open or the nodes are gone."""
@@ -171,38 +173,43 @@ class Comparison:
             self._formerWindows.append((pane.volume.GetID(), display.GetWindow(), display.GetLevel(), automatic))
             setWindow(pane.volume, 1.1 * pane.unit, 0.55 * pane.unit)
 
-    def _fillViews(self) -> None:
-        manager = slicer.app.layoutManager()
-        widgets = [manager.sliceWidget(pane.tag) for pane in self._panes]
-        for pane, widget in zip(self._panes, widgets, strict=True):
-            composite = widget.mrmlSliceCompositeNode()
-            composite.SetLinkedControl(False)  # or the next line would be broadcast to the others
-            composite.SetBackgroundVolumeID(pane.volume.GetID())
-            composite.SetForegroundVolumeID(None)
-            composite.SetForegroundOpacity(0.0)
-            widget.mrmlSliceNode().SetOrientation("Axial")
-            widget.mrmlSliceNode().RotateToVolumePlane(self._panes[0].volume)
-            widget.sliceLogic().FitSliceToBackground()
-        offset = widgets[0].sliceLogic().GetSliceOffset()
-        for widget in widgets:
-            widget.sliceLogic().SetSliceOffset(offset)
-            widget.mrmlSliceCompositeNode().SetHotLinkedControl(True)
-            widget.mrmlSliceCompositeNode().SetLinkedControl(True)
+
+def showLinked(panes: Sequence[Pane]) -> None:
+    """Fill the views of the panes, which the layout shows, in the plane of the first volume and linked."""
+    manager = slicer.app.layoutManager()
+    widgets = [manager.sliceWidget(pane.tag) for pane in panes]
+    for pane, widget in zip(panes, widgets, strict=True):
+        composite = widget.mrmlSliceCompositeNode()
+        composite.SetLinkedControl(False)  # or the next line would be broadcast to the others
+        composite.SetBackgroundVolumeID(pane.volume.GetID())
+        composite.SetForegroundVolumeID(None)
+        composite.SetForegroundOpacity(0.0)
+        widget.mrmlSliceNode().SetOrientation("Axial")
+        widget.mrmlSliceNode().RotateToVolumePlane(panes[0].volume)
+        widget.sliceLogic().FitSliceToBackground()
+    offset = widgets[0].sliceLogic().GetSliceOffset()
+    for widget in widgets:
+        widget.sliceLogic().SetSliceOffset(offset)
+        widget.mrmlSliceCompositeNode().SetHotLinkedControl(True)
+        widget.mrmlSliceCompositeNode().SetLinkedControl(True)
 
 
 def layoutDescription(panes: Sequence[Pane]) -> str:
     """The layout as Slicer's XML: the panes from left to right."""
-    colors = {"MRTranslateSynthetic": "#C04040"}
-    views = "".join(
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{pane.tag}">'
+    views = "".join(f"<item>{sliceViewXml(pane, VIEW_GROUP)}</item>" for pane in panes)
+    return f'<layout type="horizontal" split="true">{views}</layout>'
+
+
+def sliceViewXml(pane: Pane, group: int) -> str:
+    """A slice view of a layout; views of one group are linked with each other."""
+    return (
+        f'<view class="vtkMRMLSliceNode" singletontag="{pane.tag}">'
         '<property name="orientation" action="default">Axial</property>'
         f'<property name="viewlabel" action="default">{pane.label}</property>'
-        f'<property name="viewcolor" action="default">{colors.get(pane.tag, "#707070")}</property>'
-        f'<property name="viewgroup" action="default">{VIEW_GROUP}</property>'
-        "</view></item>"
-        for pane in panes
+        f'<property name="viewcolor" action="default">{_VIEW_COLORS.get(pane.tag, "#707070")}</property>'
+        f'<property name="viewgroup" action="default">{group}</property>'
+        "</view>"
     )
-    return f'<layout type="horizontal" split="true">{views}</layout>'
 
 
 def differenceVolume(synthetic: Pane, reference: Pane) -> Any:
@@ -227,23 +234,11 @@ def differenceVolume(synthetic: Pane, reference: Pane) -> Any:
 
 
 def _differenceColors() -> Any:
-    """Blue for too dark, black for equal, red for too bright; made once a scene and never saved with it."""
-    colors = slicer.mrmlScene.GetSingletonNode(_DIFFERENCE_COLORS_TAG, "vtkMRMLColorTableNode")
-    if colors is not None:
-        return colors
-    colors = slicer.mrmlScene.CreateNodeByClass("vtkMRMLColorTableNode")
-    colors.UnRegister(None)
-    colors.SetName("MRTranslate difference")
-    colors.SetTypeToUser()
-    colors.SetNumberOfColors(255)
-    for index in range(255):
-        strength = (index - 127) / 127
-        too_bright, too_dark = max(strength, 0.0), max(-strength, 0.0)
-        colors.SetColor(index, f"{strength:+.2f}", too_bright, 0.35 * (too_bright + too_dark), too_dark, 1.0)
-    colors.SetHideFromEditors(True)
-    colors.SetSaveWithScene(False)
-    colors.SetSingletonTag(_DIFFERENCE_COLORS_TAG)
-    return slicer.mrmlScene.AddNode(colors)
+    """Blue for too dark, black for equal, red for too bright; never saved with the scene, nor is the difference."""
+    strength = np.linspace(-1.0, 1.0, 255)
+    red, blue, opaque = np.maximum(strength, 0), np.maximum(-strength, 0), np.ones_like(strength)
+    rgba = np.stack([red, 0.35 * np.abs(strength), blue, opaque], axis=1)
+    return colorTable(_DIFFERENCE_COLORS_TAG, "MRTranslate difference", rgba, saved=False)
 
 
 def _sameGrid(first: Any, second: Any) -> bool:

@@ -14,10 +14,11 @@ from slicer.i18n import tr as _
 from .InProcessWorker import InProcessWorker
 from .ModelCatalog import readCatalog
 from .Packages import ensurePackages
-from .Readiness import Request, whatIsMissing
+from .Readiness import whatIsMissing
 from .Scoring import scoringTask
 from .TaskRunner import Step, Task, TaskRunner, Worker
-from .Translation import Order, Translated, problemsOf, translationTask
+from .Translation import Order, Translated, requestOf, translationTask
+from .TrustNodes import Trust, trustOf
 from .WorkerProcess import JobProgress, WorkerProcess
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "Resources" / "requirements.txt"
@@ -49,6 +50,10 @@ class Console:
         outputVolume: Any = None,
         attention: bool = False,
         attentionVolume: Any = None,
+        uncertainty: bool = False,
+        uncertaintyVolume: Any = None,
+        checks: bool = False,
+        lesionMask: Any = None,
         device: str = "auto",
         threads: int | None = None,
         precision: str = "fp32",
@@ -71,6 +76,10 @@ class Console:
             outputVolume: Scalar volume node to fill; None for a new one with a speaking name.
             attention: Make an attention map too, for models that do.
             attentionVolume: Scalar volume node for it; None for a new one.
+            uncertainty: Make a map of the 90 % interval's half-width too, for models that were calibrated.
+            uncertaintyVolume: Scalar volume node for it; None for a new one.
+            checks: Look for hallucinated and vanished structures.
+            lesionMask: Segmentation or labelmap node: regions in which the attention map is measured.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             threads: CPU threads; None for physical cores minus one.
             precision: ``fp32`` or ``bf16``.
@@ -81,7 +90,7 @@ class Console:
             waitForCompletion: Return when it is done, while Slicer stays alive; else at once, and ``runner`` tells.
 
         Returns:
-            The synthetic volume node; None without ``waitForCompletion``.
+            The synthetic volume node; None without ``waitForCompletion``. :meth:`trust` gives its maps and lists.
 
         Raises:
             ValueError: If something is missing or unfit; the message says all of it.
@@ -104,6 +113,10 @@ class Console:
             output=_idOf(outputVolume),
             wantsAttention=attention,
             attention=_idOf(attentionVolume),
+            wantsUncertainty=uncertainty,
+            uncertainty=_idOf(uncertaintyVolume),
+            wantsChecks=checks,
+            lesionMask=_idOf(lesionMask),
             options=options,
             keepFiles=keepTemporaryFiles,
         )
@@ -118,6 +131,10 @@ class Console:
             RuntimeError: As :meth:`translate`.
         """
         return self._run(scoringTask(synthetic, reference, brainMask=brainMask, lesionMask=lesionMask), None, wait=True)
+
+    def trust(self, synthetic: Any) -> Trust:
+        """The nodes that say where a synthetic volume may be believed, in a loaded scene too."""
+        return trustOf(synthetic)
 
     def ensurePackages(self) -> None:
         """Install what the worker needs, after asking.
@@ -140,18 +157,7 @@ class Console:
                     name=order.model, known=", ".join(sorted(known))
                 )
             )
-        request = Request(
-            sources=order.sources,
-            target=order.target,
-            model=catalog.find(order.model or ""),
-            lowResolution=order.lowResolution,
-            brainMask=order.brainMask,
-            reference=order.reference,
-            output=order.output,
-            attention=order.wantsAttention,
-            problems=problemsOf(order),
-        )
-        if missing := whatIsMissing(request):
+        if missing := whatIsMissing(requestOf(order, catalog.find(order.model or ""))):
             raise ValueError(" ".join(missing))
 
     def _run(self, task: Task, progress: Callable[[str, float], None] | None, *, wait: bool) -> Any:

@@ -1,4 +1,4 @@
-"""The buttons for looking at a result: side by side, difference, flicker, curtain, heat map, scores."""
+"""The buttons for looking at a result: side by side, difference, flicker, curtain, scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import slicer
 import slicer.util
 from slicer.i18n import tr as _
 
-from . import AttentionOverlay, Results
+from . import Results
 from .Comparison import Comparison
 from .ParameterNode import ParameterNode
 
@@ -31,7 +31,6 @@ class LookingSection:
         ui.compareButton.connect("toggled(bool)", self.onCompareToggled)
         for mode, button in self._modeButtons.items():
             button.connect("toggled(bool)", lambda checked, mode=mode: self.onModeToggled(mode, checked))
-        ui.showAttentionCheckBox.connect("toggled(bool)", self.onAttentionToggled)
         ui.scoreButton.connect("clicked(bool)", self.onScoreButton)
 
     def setParameters(self, parameters: ParameterNode | None) -> None:
@@ -53,13 +52,6 @@ class LookingSection:
         self.ui.curtainSlider.setEnabled(possible)
         self.ui.differenceButton.setEnabled(possible and reference is not None)
         self.ui.scoreButton.setEnabled(possible and reference is not None)
-        attention = self._attention()
-        for widget in (self.ui.showAttentionCheckBox, self.ui.opacitySlider, self.ui.thresholdSlider):
-            widget.setEnabled(attention is not None)
-        if attention is None:
-            self._check(self.ui.showAttentionCheckBox, False)
-        elif self.ui.showAttentionCheckBox.checked:
-            self._showAttention(attention)
         if self._comparison is not None and self.ui.curtainButton.checked and self._parameters is not None:
             self._comparison.setCurtain(True, self._parameters.curtainPosition)
         self._explain(volume, reference)
@@ -117,31 +109,10 @@ class LookingSection:
             self._check(self._modeButtons[mode], False)
             self.ui.lookingNote.setText(problem)
 
-    def onAttentionToggled(self, checked: bool) -> None:
-        attention = self._attention()
-        if attention is None:
-            return
-        if checked:
-            self._showAttention(attention)
-        else:
-            AttentionOverlay.hideAttention(attention)
-
     def onScoreButton(self, _checked: bool = False) -> None:
         volume, _source, reference = self.compared()
         if volume is not None and reference is not None:
             self._onScore(volume, reference)
-
-    def _attention(self) -> Any:
-        attention = None if self._parameters is None else self._parameters.attentionVolume
-        return attention if attention is not None and attention.GetImageData() is not None else None
-
-    def _showAttention(self, attention: Any) -> None:
-        if self._parameters is not None:
-            AttentionOverlay.showAttention(
-                attention,
-                threshold=self._parameters.heatMapThreshold,
-                opacity=self._parameters.heatMapOpacity,
-            )
 
     def _explain(self, volume: Any, reference: Any) -> None:
         if volume is None:

@@ -20,6 +20,7 @@ def cardHtml(model: ModelEntry, sources: Collection[str], target: str) -> str:
         _heading(_("Quality on this route")) + f"<p>{escape(routeQuality(model, sources, target))}</p>",
         _heading(_("Intended use")) + _paragraph(card["intended_use"]),
         _heading(_("Attention map")) + _paragraph(attentionText(model)),
+        _heading(_("Low-resolution target")) + _paragraph(lowResolutionText(model)),
         _heading(_("Limits")) + _list(card["limits"]),
         _heading(_("Measured routes")) + _qualityTable(card["quality"]),
         _heading(_("Trained on")) + _list(_dataSentence(data) for data in card["training_data"]),
@@ -62,6 +63,28 @@ def attentionText(model: ModelEntry) -> str:
         "It finds the worst tenth of the voxels with AUROC {mean:.2f} (0.5 is chance; source edges {control:.2f})."
     )
     return text + " " + measured.format(mean=mean, control=control)
+
+
+def lowResolutionText(model: ModelEntry) -> str:
+    """What this model makes of a target that was acquired at low resolution, and whether that gains anything."""
+    if not model.usesLowResolution:
+        return _("This model cannot use one.")
+    rows = model.card.get("super_resolution_quality", ())
+    if not rows:
+        return _("It sharpens one if it was acquired. How much is gained was not measured.")
+    better = sum(_beatsInterpolation(row) for row in rows)
+    mean, control = (sum(row[name] for row in rows) / len(rows) for name in ("brain_psnr", "interpolation_brain_psnr"))
+    text = _(
+        "It sharpens one if it was acquired: brain PSNR {mean:.1f} dB, by interpolation alone {control:.1f} dB. In the "
+        "brain and in lesions it is better than interpolation in {better} of {number} measured acquisitions."
+    )
+    return text.format(mean=mean, control=control, better=better, number=len(rows))
+
+
+def _beatsInterpolation(row: Mapping[str, Any]) -> bool:
+    """As ``SuperResolutionQuality.beats_interpolation`` of the library (a test compares them)."""
+    lesion = row["lesion_psnr"] is None or row["lesion_psnr"] > row["interpolation_lesion_psnr"]
+    return row["brain_psnr"] > row["interpolation_brain_psnr"] and lesion
 
 
 def _dataSentence(data: Mapping[str, Any]) -> str:

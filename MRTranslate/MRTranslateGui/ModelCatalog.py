@@ -50,6 +50,10 @@ class ModelEntry:
         """Whether it comes with the local discriminator that gives the attention map (system B)."""
         return self._has("local_discriminator")
 
+    def isCalibratedFor(self, target: str) -> bool:
+        """Whether it was measured how wide the interval is that holds 90 % of a contrast's errors; ``""`` for any."""
+        return any(target in ("", table["target"]) for table in self.card.get("uncertainty_calibrations", ()))
+
     def _has(self, component: str) -> bool:
         """Whether the bundle holds a network of that name beside the generator; cards without any lack the key."""
         return self.card.get("components", {}).get(component) is not None

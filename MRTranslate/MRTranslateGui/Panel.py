@@ -20,11 +20,13 @@ from .NodeFacts import guessFromScene
 from .Packages import PackagesMissing
 from .ParameterNode import ParameterNode, sourceNodes
 from .Readiness import Request, readyText, whatIsMissing
+from .RobustnessSection import RobustnessSection
 from .RoleGuess import ROLES
 from .RunView import RunView
 from .SampleDataSources import loadPhantom
 from .TaskRunner import Task
-from .Translation import Order, Translated, problemsOf, translationTask
+from .Translation import Order, Translated, requestOf, translationTask
+from .TrustSection import TrustSection
 from .WorkerProcess import State
 
 FAVOURITE_TARGET = "FLAIR"
@@ -40,6 +42,8 @@ class Panel:
         self.catalog = readCatalog()
         self.runView = RunView(ui)
         self.looking = LookingSection(ui, self.score)
+        self.trust = TrustSection(ui)
+        self.robustness = RobustnessSection(ui, console.runner, self.ask, lambda: (self._order(), self._model()))
         self.advanced = AdvancedSection(ui, self.ask)
         self._isUpdating = False
         self._tell: dict[int, Callable[[Any], str]] = {}
@@ -66,6 +70,8 @@ class Panel:
     def disconnect(self) -> None:
         """The panel goes; the runner may live on."""
         self.looking.setParameters(None)
+        self.trust.setParameters(None)
+        self.robustness.disconnect()
         for signal, slot in self._slots:
             signal.disconnect(slot)
         self._slots = []
@@ -74,6 +80,8 @@ class Panel:
         """Show these choices; None while there is no scene to choose from."""
         self.parameters = parameters
         self.looking.setParameters(parameters)
+        self.trust.setParameters(parameters)
+        self.robustness.setParameters(parameters)
         self.update()
 
     def update(self) -> None:
@@ -89,15 +97,14 @@ class Panel:
             self.advanced.showDevice(self.parameters.device)
             self.ui.routeLabel.setText(routeQuality(model, sources, target) if model is not None else "")
             self.ui.cardBrowser.setHtml(cardHtml(model, sources, target) if model is not None else _noModel())
-            self.ui.attentionSelector.setEnabled(self.parameters.wantsAttention)
-            makesAttention = model is not None and model.makesAttention
-            self.ui.wantsAttentionCheckBox.setEnabled(makesAttention or self.parameters.wantsAttention)
             self.ui.lowResolutionSelector.setEnabled(
                 (model is not None and model.usesLowResolution) or self.parameters.lowResolutionTarget is not None
             )
             request = self._request(model)
             self.runView.setReadiness(whatIsMissing(request), readyText(request))
             self.looking.update()
+            self.trust.update(model)
+            self.robustness.update()
         finally:
             self._isUpdating = False
 
@@ -209,8 +216,11 @@ class Panel:
                 self.parameters.outputVolume = translated.volume
                 if translated.attention is not None:
                     self.parameters.attentionVolume = translated.attention
+                if translated.uncertainty is not None:
+                    self.parameters.uncertaintyVolume = translated.uncertainty
         if slicer.app.layoutManager() is not None and not self.ui.compareButton.checked:
             slicer.util.setSliceViewerLayers(background=translated.volume, foreground=None, label=None)
+        self.trust.openIfMeasured(translated.volume)
         for warning in translated.warnings:
             self.runView.log(warning)
         text = _("Done: {name}.").format(name=translated.volume.GetName())
@@ -244,18 +254,7 @@ class Panel:
         return self.catalog.find(self.parameters.model if self.parameters is not None else "")
 
     def _request(self, model: ModelEntry | None) -> Request:
-        order = self._order()
-        return Request(
-            sources=order.sources,
-            target=order.target,
-            model=model,
-            lowResolution=order.lowResolution,
-            brainMask=order.brainMask,
-            reference=order.reference,
-            output=order.output,
-            attention=order.wantsAttention,
-            problems=problemsOf(order),
-        )
+        return requestOf(self._order(), model)
 
     def _order(self) -> Order:
         chosen = self.parameters
@@ -272,6 +271,10 @@ class Panel:
             output=_idOf(chosen.outputVolume),
             wantsAttention=chosen.wantsAttention,
             attention=_idOf(chosen.attentionVolume),
+            wantsUncertainty=chosen.wantsUncertainty,
+            uncertainty=_idOf(chosen.uncertaintyVolume),
+            wantsChecks=chosen.wantsChecks,
+            lesionMask=_idOf(chosen.lesionMask),
             options={
                 "device": chosen.device,
                 "threads": chosen.threads or None,

@@ -7,6 +7,8 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
+from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS
+
 from .RoleGuess import ROLES
 
 
@@ -35,6 +37,21 @@ class Precision(enum.Enum):
         return {Precision.FP32: _("full (fp32)"), Precision.BF16: _("half, faster on some processors (bf16)")}[self]
 
 
+class HeatMap(enum.Enum):
+    """The map that lies over the slice views; values are the kinds of the results' maps."""
+
+    NONE = "none"
+    ATTENTION = "attention"
+    UNCERTAINTY = "uncertainty"
+
+    def label(self) -> str:
+        return {
+            HeatMap.NONE: _("none"),
+            HeatMap.ATTENTION: _("attention"),
+            HeatMap.UNCERTAINTY: _("uncertainty"),
+        }[self]
+
+
 MaskNode = Union[slicer.vtkMRMLSegmentationNode, slicer.vtkMRMLLabelMapVolumeNode]  # noqa: UP007 - as Slicer reads it
 """Slicer sets the selectors' node types from these types, so they must be exact."""
 
@@ -56,9 +73,20 @@ class ParameterNode:
     outputVolume: slicer.vtkMRMLScalarVolumeNode
     wantsAttention: bool = False
     attentionVolume: slicer.vtkMRMLScalarVolumeNode
+    wantsUncertainty: bool = False
+    uncertaintyVolume: slicer.vtkMRMLScalarVolumeNode
+    wantsChecks: bool = False
+    heatMap: HeatMap = HeatMap.NONE
+    lesionOutline: bool = False
     heatMapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
     heatMapThreshold: Annotated[float, WithinRange(0.0, 1.0)] = 0.2
     curtainPosition: Annotated[float, WithinRange(0.0, 100.0)] = 50.0
+    robustnessTypes: str = ",".join(DEFAULT_PERTURBATIONS)
+    robustnessFirstLevel: Annotated[int, WithinRange(1, 5)] = 1
+    robustnessLastLevel: Annotated[int, WithinRange(1, 5)] = 5
+    robustnessAdversarial: bool = False
+    robustnessVolumes: bool = True
+    robustnessScores: slicer.vtkMRMLTableNode
     model: str = ""
     device: str = "auto"
     threads: Annotated[int, WithinRange(0, 256)] = 0

@@ -60,15 +60,23 @@ def readNifti(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         OSError: If it cannot be read.
         ValueError: If it is another kind of file or cut short.
     """
-    content = path.read_bytes()
+    return decodeNifti(path.read_bytes(), path.name)
+
+
+def decodeNifti(content: bytes, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The same from the bytes of a file, which ``name`` names in messages.
+
+    Raises:
+        ValueError: As :func:`readNifti`.
+    """
     header = content[:_NIFTI_HEADER_BYTES]
     if len(header) < _NIFTI_HEADER_BYTES or struct.unpack_from("<i", header)[0] != _NIFTI_HEADER_BYTES:
-        raise ValueError(f"{path.name} is no little-endian NIfTI-1 file")
+        raise ValueError(f"{name} is no little-endian NIfTI-1 file")
     numAxes, i, j, k = struct.unpack_from("<4h", header, 40)
     kind = _NIFTI_TYPES.get(struct.unpack_from("<h", header, 70)[0])
     offset = int(struct.unpack_from("<f", header, 108)[0])
     if numAxes != 3 or min(i, j, k) < 1 or kind is None or len(content) < offset + i * j * k * int(kind[1]):
-        raise ValueError(f"{path.name} holds no complete scalar 3D volume")
+        raise ValueError(f"{name} holds no complete scalar 3D volume")
     array = np.frombuffer(content, np.dtype(f"<{kind}"), i * j * k, offset).reshape(k, j, i)
     slope, intercept = struct.unpack_from("<2f", header, 112)
     if slope not in (0.0, 1.0) or intercept != 0.0:

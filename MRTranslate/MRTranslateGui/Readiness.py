@@ -22,8 +22,9 @@ class Request:
         brainMask: Node ID, None without.
         lesionMask: Node ID, None without.
         reference: Node ID of a real target for scoring, None without.
-        output: Node ID that will be overwritten, None for a new node.
+        outputs: Node IDs of volume and maps that will be overwritten; new nodes are not among them.
         attention: Whether an attention map is asked for.
+        uncertainty: Whether an uncertainty map is asked for.
         problems: Sentences about nodes that cannot be used as they are (no image, warped by a transform, ...).
     """
 
@@ -34,8 +35,9 @@ class Request:
     brainMask: str | None = None
     lesionMask: str | None = None
     reference: str | None = None
-    output: str | None = None
+    outputs: Sequence[str] = ()
     attention: bool = False
+    uncertainty: bool = False
     problems: Sequence[str] = field(default=())
 
 
@@ -49,8 +51,10 @@ def whatIsMissing(request: Request) -> list[str]:
     missing += _repeated(request)
     if request.model is not None and request.sources:
         missing += _routeProblems(request, request.model)
-    if request.output is not None and request.output in {*request.sources.values(), request.reference}:
+    if {*request.outputs} & {*request.sources.values(), request.lowResolution, request.reference}:
         missing.append(_("The output would overwrite an input: choose another output volume."))
+    if len({*request.outputs}) < len(request.outputs):
+        missing.append(_("Two outputs would be written into the same volume: choose another one for each."))
     return missing
 
 
@@ -74,6 +78,10 @@ def _repeated(request: Request) -> list[str]:
     ]
     if request.reference is not None and request.reference in roles:
         sentences.append(_("The reference is also a source: a reference is a real scan of the target contrast."))
+    if request.lowResolution is not None and request.lowResolution in {*roles, request.reference}:
+        sentences.append(
+            _("The low-resolution target is also a source or the reference: choose another scan or leave it empty.")
+        )
     return sentences
 
 
@@ -108,4 +116,17 @@ def _routeProblems(request: Request, model: ModelEntry) -> list[str]:
         )
     if request.attention and not model.makesAttention:
         missing.append(_("The model {model} makes no attention map: untick it.").format(model=model.name))
+    return missing + _uncertaintyProblems(request, model)
+
+
+def _uncertaintyProblems(request: Request, model: ModelEntry) -> list[str]:
+    missing = []
+    if request.uncertainty and request.target and not model.isCalibratedFor(request.target):
+        missing.append(
+            _("The model {model} was not calibrated against errors in {target}: untick the uncertainty map.").format(
+                model=model.name, target=request.target
+            )
+        )
+    if request.uncertainty and request.lowResolution is not None:
+        missing.append(_("With a low-resolution target there is no uncertainty map: leave out one of them."))
     return missing

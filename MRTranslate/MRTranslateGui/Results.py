@@ -20,6 +20,10 @@ SOURCE_REFERENCE = "MRTranslate.Source."
 """Role of the node reference to a source, followed by its contrast."""
 FIRST_SOURCE_REFERENCE = "MRTranslate.FirstSource"
 REFERENCE_REFERENCE = "MRTranslate.Reference"
+RESULT_REFERENCE = "MRTranslate.Synthetic"
+"""Role of the reference back from a map, list or table to the volume it is about."""
+ATTENTION_REFERENCE = "MRTranslate.Attention"
+UNCERTAINTY_REFERENCE = "MRTranslate.Uncertainty"
 WRITTEN_UNIT = 1000.0
 """Value of the target brain's 99.5th percentile in a synthetic volume (DESIGN section 3)."""
 SAMPLES_FOR_PERCENTILE = 200_000
@@ -33,6 +37,16 @@ def syntheticName(target: str, firstSource: Any) -> str:
 def attentionName(target: str, firstSource: Any) -> str:
     """The attention map's name."""
     return slicer.mrmlScene.GenerateUniqueName(f"SYNTHETIC {target} attention from {firstSource.GetName()}")
+
+
+def uncertaintyName(target: str, firstSource: Any) -> str:
+    """The uncertainty map's name."""
+    return slicer.mrmlScene.GenerateUniqueName(f"SYNTHETIC {target} uncertainty from {firstSource.GetName()}")
+
+
+def nodeByID(nodeID: str | None) -> Any | None:
+    """The scene's node of that ID; None for None, and for a node that was deleted."""
+    return slicer.mrmlScene.GetNodeByID(nodeID) if nodeID else None
 
 
 def newVolume(name: str) -> Any:
@@ -53,7 +67,7 @@ def mark(
 
     Args:
         node: The result.
-        kind: ``volume`` or ``attention``.
+        kind: ``volume``, ``attention`` or ``uncertainty``.
         target: The synthetic contrast.
         sources: Source nodes by contrast, the first one's grid is the result's.
         reference: Real target for scoring, None without.

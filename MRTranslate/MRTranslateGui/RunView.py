@@ -13,8 +13,11 @@ from .WorkerProcess import JobProgress, State
 class RunView:
     """Shows one runner's state in the widgets of the ``.ui`` file; decides nothing."""
 
-    def __init__(self, ui: Any) -> None:
+    def __init__(self, ui: Any, *, idleText: str | None = None, cancelToolTip: str | None = None) -> None:
+        """Use these widgets; the texts are the button's when nothing runs, and its tooltip's when it cancels."""
         self._ui = ui
+        self._idleText = idleText or _("Apply")
+        self._cancelToolTip = cancelToolTip or _("Stop the run; nothing is loaded then.")
         self._isReady = False
         self._readyText = ""
         self._state = State.IDLE
@@ -74,12 +77,12 @@ class RunView:
         button = self._ui.applyButton
         if self._state in (State.STARTING, State.RUNNING):
             button.setText(_("Cancel"))
-            button.setToolTip(_("Stop the run; nothing is loaded then."))
+            button.setToolTip(self._cancelToolTip)
             button.setEnabled(True)
         elif self._state in (State.IMPORTING, State.CANCELLING):
             button.setEnabled(False)
         else:
-            button.setText(_("Apply"))
+            button.setText(self._idleText)
             button.setToolTip(self._readyText)
             button.setEnabled(self._isReady)
 
@@ -100,8 +103,13 @@ def stageName(stage: str) -> str:
         "mask": _("Finding the brain"),
         "sample": _("Sampling"),
         "translate": _("Translating"),
+        "attention": _("Making the attention map"),
+        "checks": _("Comparing with the sources"),
+        "uncertainty": _("Making the uncertainty map"),
         "write": _("Writing"),
         "evaluate": _("Scoring"),
+        "adversarial": _("Searching the worst case"),
+        "report": _("Writing the report"),
         "install": _("Installing the model"),
         "verify": _("Verifying"),
         "describe": _("Looking"),

@@ -113,12 +113,23 @@ def importOnto(path: Path, node: Any, like: Any) -> None:
         OSError: If the file cannot be read.
         ValueError: If the file lies on another grid than ``like``; nothing is changed then.
     """
-    array, affine = readNifti(path)
+    fillOnto(node, *readNifti(path), like)
+
+
+def fillOnto(
+    node: Any, array: np.ndarray[Any, Any], affine: np.ndarray[Any, Any], like: Any, *, underTransform: bool = True
+) -> None:
+    """The same with voxels and matrix as :func:`readNifti` gives them; without ``like``'s transform if so asked.
+
+    Raises:
+        ValueError: As :func:`importOnto`.
+    """
     _requireGrid(array, affine, like)
     matrix = vtk.vtkMatrix4x4()
     like.GetIJKToRASMatrix(matrix)
     node.SetIJKToRASMatrix(matrix)
-    node.SetAndObserveTransformNodeID(like.GetTransformNodeID())
+    if underTransform:
+        node.SetAndObserveTransformNodeID(like.GetTransformNodeID())
     slicer.util.updateVolumeFromArray(node, array)
 
 

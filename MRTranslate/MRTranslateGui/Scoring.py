@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import slicer
-import vtk
 from slicer.i18n import tr as _
 
+from .Results import RESULT_REFERENCE
 from .SceneExchange import exportMask, exportVolume, nodeOf
+from .TableNode import newTable
 from .TaskRunner import Step, Task
 
 SCORED_ATTRIBUTE = "MRTranslate.Scores"
@@ -40,18 +40,16 @@ def regionsOf(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 def scoreTable(report: Mapping[str, Any], synthetic: Any, reference: Any) -> Any:
     """A new table node with one row a region; numbers that do not exist (an infinite PSNR) are left empty."""
     rows = regionsOf(report)
-    name = slicer.mrmlScene.GenerateUniqueName(f"Scores of {synthetic.GetName()}")
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    _addColumn(node, _("Region"), [region for region, _scores in rows])
-    _addColumn(node, _("Voxels"), [str(scores["num_voxels"]) for _region, scores in rows])
+    columns = {
+        _("Region"): [region for region, _scores in rows],
+        _("Voxels"): [str(scores["num_voxels"]) for _region, scores in rows],
+    }
     for key in NUMBER_COLUMNS:
-        texts = ["" if scores[key] is None else f"{scores[key]:.4g}" for _region, scores in rows]
-        _addColumn(node, HEADINGS[key], texts)
-    node.SetUseColumnTitleAsColumnHeader(True)
-    node.SetLocked(True)
+        columns[HEADINGS[key]] = ["" if scores[key] is None else f"{scores[key]:.4g}" for _region, scores in rows]
+    node = newTable(f"Scores of {synthetic.GetName()}", columns)
     node.SetAttribute(SCORED_ATTRIBUTE, "1")
     node.SetDescription(" ".join(report["notes"]))
-    node.SetNodeReferenceID("MRTranslate.Synthetic", synthetic.GetID())
+    node.SetNodeReferenceID(RESULT_REFERENCE, synthetic.GetID())
     node.SetNodeReferenceID("MRTranslate.Reference", reference.GetID())
     return node
 
@@ -63,14 +61,6 @@ def summary(report: Mapping[str, Any]) -> str:
         psnr = "-" if scores["psnr"] is None else f"{scores['psnr']:.1f} dB"
         parts.append(f"{region}: PSNR {psnr}, SSIM {scores['ssim']:.3f}")
     return "; ".join(parts[:2])
-
-
-def _addColumn(node: Any, heading: str, texts: list[str]) -> None:
-    column = vtk.vtkStringArray()
-    column.SetName(heading)
-    for text in texts:
-        column.InsertNextValue(text)
-    node.AddColumn(column)
 
 
 def scoringTask(synthetic: Any, reference: Any, *, brainMask: Any | None = None, lesionMask: Any | None = None) -> Task:

@@ -93,6 +93,7 @@ class TaskRunner:
         self.succeeded, self.failed, self.cancelled = Signal(), Signal(), Signal()
         self._worker, self._later = worker, later
         self._isSubmitted = False
+        self._job: int | None = None  # its number; None as long as the worker has not told it
         self._folder: Path | None = None
         self._turn = 0
         worker.stateChanged.connect(self._onWorkerState)
@@ -144,8 +145,14 @@ class TaskRunner:
     def _submit(self) -> None:
         if self.task is None or self._folder is None:
             return
-        self._isSubmitted = True
-        self._worker.submit(Job(self.task.kind, self.task.parameters(self._folder)))
+        task, self._isSubmitted, self._job = self.task, True, None
+        job = self._worker.submit(Job(task.kind, task.parameters(self._folder)))
+        if self.task is task:  # InProcessWorker has told the end by now
+            self._job = job
+
+    def _isOurs(self, job: int | None) -> bool:
+        """Whether a report is about the present task; one of a former task may come late."""
+        return self._isSubmitted and (self._job is None or job is None or job == self._job)
 
     def _runSteps(self, steps: Iterable[Step]) -> None:
         """Run the steps one by one, each in a turn of the event loop; a step of a task that is gone is not run."""
@@ -172,12 +179,12 @@ class TaskRunner:
         if state is State.RUNNING and self._isSubmitted and self.state is State.STARTING:
             self._setState(State.RUNNING)
 
-    def _onProgress(self, _job: int, progress: JobProgress) -> None:
-        if self._isSubmitted and self.state is State.RUNNING:
+    def _onProgress(self, job: int, progress: JobProgress) -> None:
+        if self._isOurs(job) and self.state is State.RUNNING:
             self.progressed.emit(progress)
 
-    def _onFinished(self, _job: int, result: Any) -> None:
-        if not self._isSubmitted or self.task is None or self._folder is None:
+    def _onFinished(self, job: int, result: Any) -> None:
+        if not self._isOurs(job) or self.task is None or self._folder is None:
             return
         self._isSubmitted = False
         if self.state is State.CANCELLING:  # it was faster than the cancel, and the user wants nothing of it
@@ -191,12 +198,12 @@ class TaskRunner:
             return
         self._runSteps(steps)
 
-    def _onCancelled(self, _job: int) -> None:
-        if self._isSubmitted:
+    def _onCancelled(self, job: int) -> None:
+        if self._isOurs(job):
             self._end(State.IDLE, self.cancelled)
 
     def _onFailed(self, failure: Failure) -> None:
-        if not self._isSubmitted:
+        if not self._isOurs(failure.jobID):
             self.logged.emit(failure.message)
         elif self.state is State.CANCELLING:
             self._end(State.IDLE, self.cancelled)

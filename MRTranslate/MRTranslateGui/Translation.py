@@ -11,7 +11,9 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from . import Results
+from . import Results, TrustNodes
+from .ModelCatalog import ModelEntry
+from .Readiness import Request
 from .SceneExchange import exportMask, exportVolume, importOnto, nodeOf, problemOf
 from .TaskRunner import Step, Task
 
@@ -30,6 +32,10 @@ class Order:
         output: Node ID to fill, None for a new node.
         wantsAttention: Whether an attention map is made too.
         attention: Node ID to fill, None for a new node.
+        wantsUncertainty: Whether an uncertainty map is made too.
+        uncertainty: Node ID to fill, None for a new node.
+        wantsChecks: Whether hallucinated and vanished structures are looked for.
+        lesionMask: Node ID of a segmentation or labelmap: the regions in which the maps are measured.
         options: ``device``, ``threads``, ``precision``, ``registration``, ``bias_correction`` as for the library.
         keepFiles: Keep the temporary files.
     """
@@ -43,8 +49,17 @@ class Order:
     output: str | None = None
     wantsAttention: bool = False
     attention: str | None = None
+    wantsUncertainty: bool = False
+    uncertainty: str | None = None
+    wantsChecks: bool = False
+    lesionMask: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     keepFiles: bool = False
+
+    @property
+    def usedLesionMask(self) -> str | None:
+        """The lesion mask if something is measured in it; the library refuses one that nobody asks for."""
+        return self.lesionMask if self.wantsAttention or self.wantsUncertainty else None
 
 
 @dataclass
@@ -53,6 +68,7 @@ class Translated:
 
     volume: Any = None
     attention: Any = None
+    uncertainty: Any = None
     warnings: tuple[str, ...] = ()
 
 
@@ -75,11 +91,35 @@ def problemsOf(order: Order) -> list[str]:
     for name, nodeID in (
         (_("Low-resolution target"), order.lowResolution),
         (_("Brain mask"), order.brainMask),
+        (_("Lesion mask"), order.usedLesionMask),
     ):
         if nodeID is not None:
             named.append((name, nodeID))
     problems = (problemOf(nodeOf(nodeID), name) for name, nodeID in named)
     return [problem for problem in problems if problem is not None]
+
+
+def requestOf(order: Order, model: ModelEntry | None) -> Request:
+    """The order as it is held against what is possible.
+
+    Args:
+        order: What the user wants.
+        model: The model that it names, None if there is none.
+    """
+    maps = ((order.wantsAttention, order.attention), (order.wantsUncertainty, order.uncertainty))
+    return Request(
+        sources=order.sources,
+        target=order.target,
+        model=model,
+        lowResolution=order.lowResolution,
+        brainMask=order.brainMask,
+        lesionMask=order.lesionMask,
+        reference=order.reference,
+        outputs=tuple(node for node in (order.output, *(n for wanted, n in maps if wanted)) if node is not None),
+        attention=order.wantsAttention,
+        uncertainty=order.wantsUncertainty,
+        problems=problemsOf(order),
+    )
 
 
 def _exports(order: Order, folder: Path) -> Iterator[Step]:
@@ -92,6 +132,8 @@ def _exports(order: Order, folder: Path) -> Iterator[Step]:
         yield lambda: exportVolume(nodeOf(order.lowResolution), folder / "low_resolution.nrrd")
     if order.brainMask is not None:
         yield lambda: exportMask(nodeOf(order.brainMask), folder / "brain_mask.nrrd", nodeOf(first))
+    if order.usedLesionMask is not None:
+        yield lambda: exportMask(nodeOf(order.usedLesionMask), folder / "lesion_mask.nrrd", nodeOf(first))
 
 
 def _parameters(order: Order, folder: Path) -> dict[str, Any]:
@@ -109,6 +151,12 @@ def _parameters(order: Order, folder: Path) -> dict[str, Any]:
         parameters["low_resolution"] = str(folder / "low_resolution.nrrd")
     if order.wantsAttention:
         parameters["attention"] = str(folder / "attention.nii")
+    if order.wantsUncertainty:
+        parameters["uncertainty"] = str(folder / "uncertainty.nii")
+    if order.wantsChecks:
+        parameters["checks"] = True
+    if order.usedLesionMask is not None:
+        parameters["lesion_mask"] = str(folder / "lesion_mask.nrrd")
     return parameters
 
 
@@ -117,7 +165,10 @@ def _imports(order: Order, result: Translated, answer: Mapping[str, Any], folder
     provenance = json.loads(Path(answer["sidecar"]).read_text(encoding="utf-8"))
     yield lambda: _importVolume(order, result, Path(answer["output"]), provenance)
     if order.wantsAttention:
-        yield lambda: _importAttention(order, result, folder / "attention.nii", provenance)
+        yield lambda: _importMap(order, result, "attention", folder / "attention.nii", provenance)
+    if order.wantsUncertainty:
+        yield lambda: _importMap(order, result, "uncertainty", folder / "uncertainty.nii", provenance)
+    yield lambda: TrustNodes.addTo(result.volume, nodeOf(next(iter(order.sources.values()))), provenance)
     yield lambda: _finish(order, result, provenance)
 
 
@@ -140,17 +191,26 @@ def _importVolume(order: Order, result: Translated, path: Path, provenance: Mapp
     node = _filled(path, order.output, lambda: Results.syntheticName(order.target, first), first)
     reference = slicer.mrmlScene.GetNodeByID(order.reference) if order.reference else None
     Results.mark(node, kind="volume", target=order.target, sources=sources, reference=reference, provenance=provenance)
+    TrustNodes.forget(node)
     result.volume = node
 
 
-def _importAttention(order: Order, result: Translated, path: Path, provenance: Mapping[str, Any]) -> None:
+def _importMap(order: Order, result: Translated, kind: str, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Take in the attention or uncertainty map, and let result and map know each other."""
     sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
     first = next(iter(sources.values()))
-    node = _filled(path, order.attention, lambda: Results.attentionName(order.target, first), first)
-    Results.mark(node, kind="attention", target=order.target, sources=sources, reference=None, provenance=provenance)
-    node.SetNodeReferenceID("MRTranslate.Synthetic", result.volume.GetID())
-    result.volume.SetNodeReferenceID("MRTranslate.Attention", node.GetID())
-    result.attention = node
+    chosen, newName, reference = {
+        "attention": (order.attention, Results.attentionName, Results.ATTENTION_REFERENCE),
+        "uncertainty": (order.uncertainty, Results.uncertaintyName, Results.UNCERTAINTY_REFERENCE),
+    }[kind]
+    node = _filled(path, chosen, lambda: newName(order.target, first), first)
+    Results.mark(node, kind=kind, target=order.target, sources=sources, reference=None, provenance=provenance)
+    former = node.GetNodeReference(Results.RESULT_REFERENCE)
+    if former is not None:  # its map was written over
+        former.RemoveNodeReferenceIDs(reference)
+    node.SetNodeReferenceID(Results.RESULT_REFERENCE, result.volume.GetID())
+    result.volume.SetNodeReferenceID(reference, node.GetID())
+    setattr(result, kind, node)
 
 
 def _finish(order: Order, result: Translated, provenance: Mapping[str, Any]) -> None:
@@ -161,6 +221,6 @@ def _finish(order: Order, result: Translated, provenance: Mapping[str, Any]) -> 
         Results.matchWindow(result.volume, reference)
     else:
         Results.matchWindow(result.volume, first, likeUnit=unit)
-    for node in (result.volume, result.attention):
+    for node in (result.volume, result.attention, result.uncertainty):
         if node is not None:
             Results.placeBeside(node, first)

@@ -11,8 +11,8 @@ from MRTranslateLib.attention.report import RegionAttention
 from MRTranslateLib.lesion_rim import RIM_MM, lesion_surroundings
 from MRTranslateLib.volume import Volume
 
-_SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
-"""Below and above the brain's centre, along R, A and S."""
+SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
+"""Words for what lies below and above the brain's centre, along R, A and S."""
 
 
 def attention_regions(
@@ -57,7 +57,7 @@ def _octants(grid: Volume, brain: NDArray[np.bool_]) -> dict[str, NDArray[np.boo
         beyond.append(position > position[brain].mean())
     octants = {}
     for sides in product((0, 1), repeat=3):
-        name = " ".join(names[side] for names, side in zip(_SIDES, sides, strict=True))
+        name = " ".join(names[side] for names, side in zip(SIDES, sides, strict=True))
         octants[name] = brain & np.logical_and.reduce(
             [where == side for where, side in zip(beyond, sides, strict=True)]
         )

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from MRTranslateLib.attention.calibrate import statement
 from MRTranslateLib.cli.tables import render_table
 from MRTranslateLib.models.card import ModelCard, RouteQuality
-from MRTranslateLib.models.components import AttentionQuality
+from MRTranslateLib.models.components import AttentionQuality, SuperResolutionQuality
+from MRTranslateLib.models.limits import RobustnessLimit
+from MRTranslateLib.models.uncertainty import UncertaintyQuality
 
 WIDTH = 100
 QUALITY_COLUMNS = ("route", "split", "cases", "brain dB", "(regression)", "SSIM", "lesion dB", "(regression)")
@@ -23,6 +25,37 @@ ATTENTION_COLUMNS = (
     "(nearness to lesion)",
 )
 
+UNCERTAINTY_COLUMNS = (
+    "route",
+    "split",
+    "cases",
+    "coverage of 90 %",
+    "(worst)",
+    "mean half-width",
+    "uncertainty AUROC",
+    "(gradient)",
+    "with lesion",
+    "uncertainty AUROC",
+    "(nearness to lesion)",
+)
+
+
+SUPER_RESOLUTION_COLUMNS = (
+    "route",
+    "acquired",
+    "split",
+    "cases",
+    "brain dB",
+    "(synthesis)",
+    "(cubic)",
+    "SSIM",
+    "(synthesis)",
+    "(cubic)",
+    "lesion dB",
+    "(synthesis)",
+    "(cubic)",
+)
+
 
 def render_card(card: ModelCard) -> str:
     """The card as plain text, without a newline at the end; all of it but configuration, parameters and hashes."""
@@ -35,8 +68,11 @@ def render_card(card: ModelCard) -> str:
         f"Takes any of {', '.join(card.sources)}; makes {', '.join(card.targets)} where that is not given.",
         f"Network {card.architecture.name}, trained: {', '.join(card.systems_trained)}.",
         _attention(card),
+        _uncertainty(card),
+        _super_resolution(card),
         _quality(card),
         "\n".join(["Limits:", *(_item(limit) for limit in card.limits)]),
+        render_limits(card.robustness_limits),
         f"Seen in training: {in_plane[0]:g} to {in_plane[1]:g} mm in plane, {slices[0]:g} to {slices[1]:g} mm between "
         f"slices.\nIntensities: {preprocessing.percentile:g}th percentile of the brain becomes 1; written so that "
         f"{ranges.written_unit:g} is that percentile.",
@@ -85,6 +121,90 @@ def render_attention_quality(rows: Sequence[AttentionQuality]) -> str:
     better = sum(row.beats_controls for row in rows)
     table = render_table([ATTENTION_COLUMNS, *(_attention_row(row) for row in rows)], "llrrrrrr")
     return f"{table}\nThe map beats every naive control on {better} of {len(rows)} measured routes."
+
+
+def _uncertainty(card: ModelCard) -> str:
+    """What the uncertainty map is worth."""
+    if not card.uncertainty_calibrations:
+        return "Makes an uncertainty map that is not calibrated: it shows the bare spread."
+    tables = (_item(table.statement) for table in card.uncertainty_calibrations)
+    parts = ["\n".join(["Makes an uncertainty map:", *tables])]
+    if card.uncertainty_quality:
+        measured = _paragraph("How measured", card.uncertainty_protocol)
+        parts += [render_uncertainty_quality(card.uncertainty_quality), f"{measured}\n  {card.uncertainty_command}"]
+    return "\n\n".join(parts)
+
+
+def render_uncertainty_quality(rows: Sequence[UncertaintyQuality]) -> str:
+    """What was measured of an uncertainty map as a table with a verdict, without a newline at the end."""
+    better = sum(row.beats_controls for row in rows)
+    table = render_table([UNCERTAINTY_COLUMNS, *(_uncertainty_row(row) for row in rows)], "llrrrrrrrrr")
+    return f"{table}\nThe map beats every naive control on {better} of {len(rows)} measured routes."
+
+
+def _uncertainty_row(row: UncertaintyQuality) -> tuple[str, ...]:
+    return (
+        f"{'+'.join(row.sources)}>{row.target}",
+        row.split,
+        str(row.num_cases),
+        _share(row.coverage),
+        _share(row.lowest_coverage),
+        f"{row.mean_half_width:.3f}",
+        f"{row.uncertainty:.3f}",
+        f"{row.gradient:.3f}",
+        str(row.num_lesion_cases),
+        _share(row.uncertainty_lesion_cases),
+        _share(row.distance),
+    )
+
+
+def _super_resolution(card: ModelCard) -> str:
+    """What the model makes of an acquired low-resolution target."""
+    component = card.components.super_resolution
+    if component is None:
+        return "Takes no low-resolution target: it comes without a super-resolution branch."
+    heading = _paragraph("Takes a low-resolution target, trained for", component.seen)
+    if not card.super_resolution_quality:
+        return f"{heading}\nWhat it gains by that was not measured."
+    measured = _paragraph("How measured", card.super_resolution_protocol)
+    table = render_super_resolution_quality(card.super_resolution_quality)
+    return f"{heading}\n\n{table}\n\n{measured}\n  {card.super_resolution_command}"
+
+
+def render_super_resolution_quality(rows: Sequence[SuperResolutionQuality]) -> str:
+    """What a low-resolution target gains as a table with a verdict, without a newline at the end."""
+    table = render_table([SUPER_RESOLUTION_COLUMNS, *(_super_resolution_row(row) for row in rows)], "lllrrrrrrrrrr")
+    worse = [f"{'+'.join(row.sources)}>{row.target}, {row.setting}" for row in rows if not row.beats_interpolation]
+    verdict = "Better than cubic interpolation of the acquired target everywhere, in the brain and in lesions."
+    if worse:
+        verdict = _paragraph(
+            f"Better than cubic interpolation on {len(rows) - len(worse)} of {len(rows)} measured acquisitions; not, "
+            "in the brain or in lesions, at",
+            "; ".join(worse),
+        )
+    return f"{table}\n{verdict}"
+
+
+def _super_resolution_row(row: SuperResolutionQuality) -> tuple[str, ...]:
+    return (
+        f"{'+'.join(row.sources)}>{row.target}",
+        row.setting,
+        row.split,
+        str(row.num_cases),
+        *map(_decibels, (row.brain_psnr, row.synthesis_brain_psnr, row.interpolation_brain_psnr)),
+        *map(_share, (row.brain_ssim, row.synthesis_brain_ssim, row.interpolation_brain_ssim)),
+        *map(_decibels, (row.lesion_psnr, row.synthesis_lesion_psnr, row.interpolation_lesion_psnr)),
+    )
+
+
+def render_limits(limits: Sequence[RobustnessLimit]) -> str:
+    """How far a perturbation may change a result, without a newline at the end."""
+    if not limits:
+        return "No limits are stated for a robustness run to hold a result against."
+    items = (_item(f"{limit.region}: {100 * limit.max_relative_change:.0f} %") for limit in limits)
+    told = (_paragraph("Derived from", text) for text in dict.fromkeys(limit.derived_from for limit in limits))
+    heading = _paragraph("Limits of robustness", "a perturbation that changes the result more than this is told of")
+    return "\n".join([heading, *items, *told])
 
 
 def _attention_row(row: AttentionQuality) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from MRTranslateLib.cli.translate import add_execution_options, parse_sources
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import CancelledError
 from MRTranslateLib.files import shown
-from MRTranslateLib.robustness.plan import DEFAULT_PERTURBATIONS, DEFAULT_SEED, TRACKS, Track, parse_levels
+from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS
+from MRTranslateLib.robustness.plan import DEFAULT_SEED, TRACKS, Track, parse_levels
 
 if TYPE_CHECKING:
     from MRTranslateLib.robustness.run import RobustnessResult
@@ -52,7 +53,11 @@ def add_robustness_parser(subparsers: argparse._SubParsersAction[argparse.Argume
     )
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="of all chance")
     parser.add_argument("--adversarial", action="store_true", help="also search for a worst case within bounds")
-    parser.add_argument("--volumes", action="store_true", help="also write the synthetic volume of every cell")
+    parser.add_argument(
+        "--volumes",
+        action="store_true",
+        help="also write the synthetic volume of every cell: int16, 18 MB at 240 x 240 x 155 before compression",
+    )
     parser.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     parser.add_argument("--registration", choices=("auto", "always", "never"), default="auto", help="as for translate")
     parser.add_argument("--bias-correction", action="store_true", help="run N4 on every source first")

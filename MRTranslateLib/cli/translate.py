@@ -8,7 +8,9 @@ from pathlib import Path
 from msgspec import to_builtins
 
 from MRTranslateLib.cli.attention_text import render_attention
+from MRTranslateLib.cli.checks_text import render_checks
 from MRTranslateLib.cli.report import say_event, say_warnings, shown_progress
+from MRTranslateLib.cli.uncertainty_text import render_uncertainty
 from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import UsageError
 
@@ -43,7 +45,33 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
         "--lesion-mask",
         type=Path,
         metavar="FILE",
-        help="integer labels, 0 is no lesion: measure the attention map in the lesion and around it",
+        help="integer labels, 0 is no lesion: measure attention and uncertainty map in the lesion and around it",
+    )
+    parser.add_argument(
+        "--uncertainty",
+        type=Path,
+        metavar="FILE",
+        help="also write an uncertainty map: half the width of the 90 %% interval, in the units of the result; takes "
+        "six further translations or more",
+    )
+    parser.add_argument(
+        "--low-resolution",
+        type=Path,
+        metavar="FILE",
+        help="the target as it was acquired, with thick slices or large pixels: sharpen it instead of making it up; "
+        "for models with a super-resolution branch",
+    )
+    parser.add_argument(
+        "--checks",
+        action="store_true",
+        help="look for structures that no source shows, and for those of a source that the result does not show",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html|.json",
+        help="also write what may be believed and where not: one page that needs no network, or the same as JSON; "
+        "includes --checks",
     )
     parser.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     parser.add_argument(
@@ -89,6 +117,10 @@ def run_translate(options: argparse.Namespace) -> int:
             brain_mask=options.brain_mask,
             attention=False if options.attention is None else options.attention,
             lesion_mask=options.lesion_mask,
+            uncertainty=False if options.uncertainty is None else options.uncertainty,
+            low_resolution=options.low_resolution,
+            checks=options.checks,
+            report=options.report,
             model=options.model,
             device=options.device,
             precision=options.precision,
@@ -99,16 +131,29 @@ def run_translate(options: argparse.Namespace) -> int:
             progress=progress,
         )
     say_warnings((*result.warnings, *result.provenance.fallbacks), as_json=as_json)
-    attention = result.provenance.attention
+    attention, uncertainty = result.provenance.attention, result.provenance.uncertainty
+    checks = result.provenance.checks
     if as_json:
         made = (
             {} if attention is None else {"attention": attention.output.path, "report": to_builtins(attention.report)}
         )
+        if uncertainty is not None:
+            made |= {"uncertainty": uncertainty.output.path, "uncertainty_report": to_builtins(uncertainty.report)}
+        if checks is not None:
+            made |= {"checks": to_builtins(checks)}
+        if options.report is not None:
+            made |= {"report_file": str(options.report)}
         say_event("result", output=str(result.path), seconds=result.provenance.seconds, **made)
     else:
         print(f"SYNTHETIC {result.provenance.target} written to {result.path} (not for diagnostic use)")
         if attention is not None:
             print(f"\nAttention map written to {attention.output.path}\n{render_attention(attention.report)}")
+        if uncertainty is not None:
+            print(f"\nUncertainty map written to {uncertainty.output.path}\n{render_uncertainty(uncertainty.report)}")
+        if checks is not None:
+            print(f"\nChecks against the sources\n{render_checks(checks)}")
+        if options.report is not None:
+            print(f"\nReport written to {options.report}")
     return 0
 
 

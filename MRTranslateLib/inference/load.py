@@ -10,6 +10,7 @@ from MRTranslateLib.inference.kept import kept_or_loaded
 from MRTranslateLib.models.bundle import Bundle, load_tensors
 from MRTranslateLib.networks.generator import Generator, build_generator
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, build_local_discriminator
+from MRTranslateLib.networks.super_resolution import SuperResolver, build_super_resolver
 
 
 def load_generator(bundle: Bundle) -> Generator:
@@ -45,6 +46,23 @@ def _load_local_discriminator(bundle: Bundle) -> LocalDiscriminator:
     discriminator = build_local_discriminator(bundle.card.require_attention().parameters)
     _fill(discriminator, bundle, "local_discriminator", "local_discriminator")
     return discriminator.eval()
+
+
+def load_super_resolver(bundle: Bundle) -> SuperResolver:
+    """The super-resolution branch of a bundle, as :func:`load_generator`.
+
+    Raises:
+        ModelError: If the bundle has none, or its parameters or weights do not fit.
+    """
+    parameters = bundle.card.require_super_resolution().parameters
+    key = f"super_resolution {bundle.component_sha256('super_resolution')} {sorted(parameters.items())}"
+    return kept_or_loaded(key, lambda: _load_super_resolver(bundle))
+
+
+def _load_super_resolver(bundle: Bundle) -> SuperResolver:
+    resolver = build_super_resolver(bundle.card.require_super_resolution().parameters)
+    _fill(resolver, bundle, "super_resolution", "super_resolution")
+    return resolver.eval()
 
 
 def _fill(network: nn.Module, bundle: Bundle, component: str | None, architecture: str) -> None:

@@ -191,17 +191,24 @@ def _slices_to_translate(
 def _source_record(
     contrast: Contrast, image: NamedVolume, scale: IntensityScale, move: RegistrationResult | None
 ) -> SourceRecord:
-    registration = None
-    if move is not None:
-        registration = RegistrationRecord(
-            transform=tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in move.transform),
-            rotation_deg=round(move.rotation_deg, 4),
-            translation_mm=round(move.translation_mm, 4),
-            metric_before=round(move.metric_before, 4),
-            metric_after=round(move.metric_after, 4),
-            overlap=round(move.overlap, 4),
-            verdict=move.verdict,
-        )
     return SourceRecord(
-        contrast=contrast, file=image.record, percentile_value=scale.percentile_value, registration=registration
+        contrast=contrast,
+        file=image.record,
+        percentile_value=scale.percentile_value,
+        registration=registration_record(move),
+    )
+
+
+def registration_record(move: RegistrationResult | None) -> RegistrationRecord | None:
+    """For provenance; None where nothing was registered."""
+    if move is None:
+        return None
+    return RegistrationRecord(
+        transform=tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in move.transform),
+        rotation_deg=round(move.rotation_deg, 4),
+        translation_mm=round(move.translation_mm, 4),
+        metric_before=round(move.metric_before, 4),
+        metric_after=round(move.metric_after, 4),
+        overlap=round(move.overlap, 4),
+        verdict=move.verdict,
     )

@@ -7,7 +7,7 @@ translate slices -> back to the first source's grid -> write.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,16 +25,30 @@ from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.files import atomic_file, refuse_unfit_output
 from MRTranslateLib.inference.attention import LesionMask, attention_of, lesion_on_output_grid
+from MRTranslateLib.inference.checks import findings_of
 from MRTranslateLib.inference.device import Execution, Precision, choose_execution
+from MRTranslateLib.inference.low_resolution import ROLE as LOW_RESOLUTION
+from MRTranslateLib.inference.low_resolution import LowResolution, check_not_a_source, prepare_low_resolution
 from MRTranslateLib.inference.output_grid import values_on_output_grid
 from MRTranslateLib.inference.prepare import Prepared, prepare
+from MRTranslateLib.inference.report import report_images, report_text, require_report_format
 from MRTranslateLib.inference.sources import Image, load_image
+from MRTranslateLib.inference.uncertainty import not_calibrated, uncertainty_of
 from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.models.store import ModelStore
+from MRTranslateLib.plausibility.report import ChecksRecord
 from MRTranslateLib.preprocessing.guard import check_distinct, check_request
 from MRTranslateLib.preprocessing.normalization import SYNTHETIC_UNITS
 from MRTranslateLib.progress import Progress, ProgressCallback
-from MRTranslateLib.provenance import AttentionRecord, OutputRecord, Parameters, Provenance
+from MRTranslateLib.provenance import (
+    AttentionRecord,
+    LowResolutionRecord,
+    OutputRecord,
+    Parameters,
+    Provenance,
+    UncertaintyRecord,
+)
+from MRTranslateLib.uncertainty.uncertainty_map import UncertaintyMap
 from MRTranslateLib.volume import Volume, from_canonical
 
 Registration = Literal["auto", "always", "never"]
@@ -42,10 +56,14 @@ SHARES = {
     "read": (0.0, 0.05),
     "prepare": (0.05, 0.45),
     "translate": (0.45, 0.92),
-    "attention": (0.92, 0.95),
+    "attention": (0.92, 0.94),
+    "checks": (0.94, 0.95),
     "write": (0.95, 1.0),
 }
 """Where each stage begins and ends in the progress of the whole run."""
+BEFORE_UNCERTAINTY, BEFORE_WRITING = 0.2, 0.95
+"""A run that is asked for an uncertainty map has come this far before and after its six or more further translations;
+what comes before the first takes as much less of the progress."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +79,8 @@ class TranslationResult:
         path: Where it was written, None if only in memory; the sidecar lies beside it.
         attention: float32 on the same grid, 0..1, 0 outside the brain, high where the translation is hard to believe;
             ``provenance.attention`` says what a value means and measures the regions. None if not asked for.
+        uncertainty: int16 on the same grid and in the same units as ``volume``, half the width of the 90 % interval
+            around it, 0 outside the brain; ``provenance.uncertainty`` says what that is worth. None if not asked for.
     """
 
     volume: Volume
@@ -69,6 +89,7 @@ class TranslationResult:
     provenance: Provenance
     path: Path | None
     attention: Volume | None = None
+    uncertainty: Volume | None = None
 
     @property
     def hard_regions(self) -> tuple[HardRegion, ...]:
@@ -82,12 +103,13 @@ class _Run:
     """Progress and times of one translation."""
 
     progress: Progress
+    with_uncertainty: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Progress]:
         """Time a stage and map its own progress 0..1 into that of the whole run."""
-        begin, end = SHARES[name]
+        begin, end = self._share(name)
         callback = self.progress.callback
 
         def share(inner: str, fraction: float) -> None:
@@ -101,6 +123,14 @@ class _Run:
         self.seconds[name] = round(time.perf_counter() - started, 3)
         share(name, 1.0)  # not a step: once the result is written it is too late to cancel
 
+    def _share(self, name: str) -> tuple[float, float]:
+        if name == "uncertainty":
+            return BEFORE_UNCERTAINTY, BEFORE_WRITING
+        begin, end = SHARES[name]
+        if not self.with_uncertainty or begin >= BEFORE_WRITING:
+            return begin, end
+        return begin * BEFORE_UNCERTAINTY / BEFORE_WRITING, end * BEFORE_UNCERTAINTY / BEFORE_WRITING
+
 
 def translate(
     sources: Mapping[Contrast, Image] | Mapping[str, Image],
@@ -110,6 +140,10 @@ def translate(
     brain_mask: Image | None = None,
     attention: bool | str | PathLike[str] = False,
     lesion_mask: Image | None = None,
+    uncertainty: bool | str | PathLike[str] = False,
+    low_resolution: Image | None = None,
+    checks: bool = False,
+    report: str | PathLike[str] | None = None,
     model: str | PathLike[str] | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
@@ -130,7 +164,18 @@ def translate(
         brain_mask: Nonzero is brain; None takes the zero background of a stripped source or extracts the brain.
         attention: Make an attention map too; a path also writes it, with the same sidecar beside it.
         lesion_mask: Integer labels, 0 is no lesion, on any grid in the first source's space: the regions in which the
-            attention map is measured. Without it they are octants of the brain.
+            attention map or the uncertainty map is measured. Without it they are octants of the brain.
+        uncertainty: Make an uncertainty map too: half the width of the interval that holds 90 % of the errors; takes
+            six further translations, and one per source where several are given. A path also writes it, with the same
+            sidecar beside it. Not calibrated, and said so, where the model's card has no calibration for the target.
+        low_resolution: The target as it was acquired at low resolution (thick slices, large pixels), on any grid in the
+            first source's space: the result then shows what it shows, at the first source's resolution. Registered
+            unless ``registration`` is ``never``.
+        checks: Look for structures of the result that no source shows and for structures of a source that it does not
+            show; ``provenance.checks`` lists them.
+        report: File to write a report to: a self-contained page (``.html``) or the same as ``.json``. It says what may
+            be believed and where not, by the checks, which it always runs, by the maps that were asked for, and by the
+            model's card; a lesion mask divides its regions.
         model: Name of an installed model or folder of a bundle; None for the shipped one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, or ``bf16`` by autocast: faster where the processor has it, differs by about 1 %.
@@ -147,15 +192,22 @@ def translate(
     Raises:
         UsageError: If the request makes no sense, or an output exists.
         InputError: If an image cannot be read or is unsuitable.
-        ModelError: If the model is missing, damaged, or does not offer the route or the attention map.
+        ModelError: If the model is missing, damaged, or does not offer the route, the attention map or the use of a
+            low-resolution target.
         CancelledError: If the caller stopped the run; nothing is written then.
     """
-    run = _Run(progress if isinstance(progress, Progress) else Progress(progress))
+    run = _Run(progress if isinstance(progress, Progress) else Progress(progress), bool(uncertainty))
     wanted = target if isinstance(target, Contrast) else parse_contrast(target)
     given = {parse_contrast(str(contrast)): image for contrast, image in sources.items()}
     check_request(given, wanted)
     path = None if output is None else _checked_output(Path(output), overwrite)
-    attention_path = _checked_attention(attention, lesion_mask, path, overwrite)
+    if lesion_mask is not None and not attention and not uncertainty and report is None:
+        raise UsageError("a lesion mask says in which regions to measure the attention map: ask for the map too")
+    if low_resolution is not None and uncertainty:
+        raise UsageError("there is no uncertainty map of a result from a low-resolution target: leave out one of them")
+    attention_path = _checked_map(attention, "attention map", {path}, overwrite)
+    uncertainty_path = _checked_map(uncertainty, "uncertainty map", {path, attention_path}, overwrite)
+    report_path = _checked_report(report, {path, attention_path, uncertainty_path}, overwrite)
     execution = choose_execution(device, precision, threads)
     with run.stage("read"):
         images = {contrast: load_image(image, contrast.value) for contrast, image in given.items()}
@@ -165,6 +217,10 @@ def translate(
         bundle.card.require_route(images, wanted)
         if attention:
             bundle.card.require_attention()
+        acquired = None if low_resolution is None else load_image(low_resolution, LOW_RESOLUTION)
+        if acquired is not None:
+            bundle.card.require_super_resolution()
+            check_not_a_source(acquired, images)
         drawn = None if lesion_mask is None else load_image(lesion_mask, "lesion mask", labels=True)
         first = next(iter(images.values())).volume
     with run.stage("prepare") as stage:
@@ -176,10 +232,22 @@ def translate(
             bias_correction=bias_correction,
             progress=stage,
         )
+        low = None
+        if acquired is not None:
+            low = prepare_low_resolution(
+                acquired,
+                next(iter(images.values())),
+                prepared,
+                component=bundle.card.require_super_resolution(),
+                target=wanted,
+                registration=registration,
+                progress=stage,
+            )
         lesion = None if drawn is None else lesion_on_output_grid(drawn, first, prepared)
-        warnings = (*prepared.warnings, *(() if lesion is None else lesion.warnings))
+        warnings = (*prepared.warnings, *(() if low is None else low.warnings))
+        warnings = (*warnings, *(() if lesion is None else lesion.warnings))
     with run.stage("translate") as stage:
-        values, device_used, fallbacks = _run_network(bundle, prepared, wanted, execution, stage)
+        values, device_used, fallbacks = _run_network(bundle, prepared, wanted, low, execution, stage)
     made: AttentionMap | None = None
     if attention:
         with run.stage("attention") as stage:
@@ -194,6 +262,26 @@ def translate(
                 progress=stage,
             )
             fallbacks = (*fallbacks, *given_up)
+    checked: ChecksRecord | None = None
+    if checks or report_path is not None:
+        with run.stage("checks"):
+            checked = findings_of(values, prepared=prepared, target=wanted)
+    doubt: UncertaintyMap | None = None
+    if uncertainty:
+        with run.stage("uncertainty") as stage:
+            doubt, given_up = uncertainty_of(
+                values,
+                bundle=bundle,
+                prepared=prepared,
+                target=wanted,
+                first=first,
+                lesion=lesion,
+                execution=execution,
+                progress=stage,
+            )
+            fallbacks = (*fallbacks, *given_up)
+            if not doubt.report.calibrated:
+                warnings = (*warnings, not_calibrated(bundle.card.name, wanted))
     with run.stage("write") as stage:
         volume = _on_output_grid(values, prepared, first)
         brain = Volume(from_canonical(prepared.brain.volume.array, first), first.affine)
@@ -215,13 +303,39 @@ def translate(
             path=path,
             seconds=run.seconds,
             attention=None if made is None else _attention_record(made, bundle, lesion, attention_path),
+            uncertainty=None if doubt is None else _uncertainty_record(doubt, lesion, uncertainty_path),
+            low_resolution=None if low is None else low.record(bundle),
+            checks=checked,
         )
         files = {} if path is None else {path: volume}
         if made is not None and attention_path is not None:
             files[attention_path] = made.volume
+        if doubt is not None and uncertainty_path is not None:
+            files[uncertainty_path] = doubt.volume
+        texts = {}
+        if report_path is not None:
+            stage.step("report", 0.1)
+            shown = report_images(
+                prepared,
+                first,
+                volume,
+                attention=None if made is None else made.volume,
+                half_width=None if doubt is None else doubt.volume,
+                lesion=None if lesion is None else lesion.labels,
+            )
+            drawn_in = None if lesion is None else lesion.record
+            texts[report_path] = report_text(report_path, record, bundle.card, shown, lesion_mask=drawn_in)
         stage.step("write", 0.5)
-        _write(files, record, overwrite=overwrite)
-    return TranslationResult(volume, brain, warnings, record, path, None if made is None else made.volume)
+        _write(files, texts, record, overwrite=overwrite)
+    return TranslationResult(
+        volume,
+        brain,
+        warnings,
+        record,
+        path,
+        None if made is None else made.volume,
+        None if doubt is None else doubt.volume,
+    )
 
 
 def _checked_output(path: Path, overwrite: bool) -> Path:
@@ -233,17 +347,31 @@ def _checked_output(path: Path, overwrite: bool) -> Path:
     return path
 
 
-def _checked_attention(
-    attention: bool | str | PathLike[str], lesion_mask: Image | None, output: Path | None, overwrite: bool
+def _checked_map(
+    wanted: bool | str | PathLike[str], what: str, others: Collection[Path | None], overwrite: bool
 ) -> Path | None:
-    """Where to write the attention map, None for nowhere; refuses what makes no sense before the work is done."""
-    if lesion_mask is not None and not attention:
-        raise UsageError("a lesion mask says in which regions to measure the attention map: ask for the map too")
-    if isinstance(attention, bool):
+    """Where to write a map, None for nowhere; refuses what makes no sense before the work is done."""
+    if isinstance(wanted, bool):
         return None
-    path = _checked_output(Path(attention), overwrite)
-    if output is not None and provenance.sidecar_path(path).absolute() == provenance.sidecar_path(output).absolute():
-        raise UsageError(f"{path} and {output} would have the same sidecar: give the attention map another name")
+    path = _checked_output(Path(wanted), overwrite)
+    for other in others:
+        if other is not None and provenance.sidecar_path(path).absolute() == provenance.sidecar_path(other).absolute():
+            raise UsageError(f"{path} and {other} would have the same sidecar: give the {what} another name")
+    return path
+
+
+def _checked_report(
+    wanted: str | PathLike[str] | None, others: Collection[Path | None], overwrite: bool
+) -> Path | None:
+    """Where to write the report, None for nowhere; refuses what could not be written, before the work is done."""
+    if wanted is None:
+        return None
+    path = Path(wanted)
+    require_report_format(path)
+    for other in others:
+        if other is not None and provenance.sidecar_path(other).absolute() == path.absolute():
+            raise UsageError(f"{path} will be the sidecar of {other}: give the report another name")
+    refuse_unfit_output(path, overwrite=overwrite)
     return path
 
 
@@ -257,14 +385,24 @@ def _is_orphan(sidecar: Path) -> bool:
 
 
 def _run_network(
-    bundle: Bundle, prepared: Prepared, target: Contrast, execution: Execution, progress: Progress
+    bundle: Bundle,
+    prepared: Prepared,
+    target: Contrast,
+    low: LowResolution | None,
+    execution: Execution,
+    progress: Progress,
 ) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
     """The translated slices ``(S, H, W)`` of the brain box, the device's name, and fallbacks."""
     # torch is imported here and not above: import MRTranslateLib must not bring it.
-    from MRTranslateLib.inference.load import device_name, load_generator
+    from MRTranslateLib.inference.load import device_name, load_generator, load_super_resolver
     from MRTranslateLib.inference.slices import SliceJob, translate_slices
+    from MRTranslateLib.inference.super_resolution import super_resolve
 
     generator = load_generator(bundle)
+    if low is not None:
+        resolver, component = load_super_resolver(bundle), bundle.card.require_super_resolution()
+        resolved = super_resolve(generator, resolver, component, prepared, target, low, execution, progress)
+        return resolved.slices, device_name(resolved.device), resolved.fallbacks
     job = SliceJob(prepared.slices, target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
     result = translate_slices(generator, job, execution, progress)
     return result.slices, device_name(result.device), result.fallbacks
@@ -289,6 +427,9 @@ def _provenance(
     path: Path | None,
     seconds: dict[str, float],
     attention: AttentionRecord | None,
+    uncertainty: UncertaintyRecord | None,
+    low_resolution: LowResolutionRecord | None,
+    checks: ChecksRecord | None,
 ) -> Provenance:
     return Provenance(
         schema_version=provenance.SCHEMA_VERSION,
@@ -313,6 +454,9 @@ def _provenance(
             volume, path, f"{SYNTHETIC_UNITS:g} is the 99.5th percentile of the brain in {target}; 0 is background"
         ),
         attention=attention,
+        uncertainty=uncertainty,
+        low_resolution=low_resolution,
+        checks=checks,
     )
 
 
@@ -321,6 +465,14 @@ def _attention_record(
 ) -> AttentionRecord:
     return AttentionRecord(
         weights_sha256=bundle.component_sha256("local_discriminator"),
+        lesion_mask=None if lesion is None else lesion.record,
+        output=_output_record(made.volume, path, made.report.statement),
+        report=made.report,
+    )
+
+
+def _uncertainty_record(made: UncertaintyMap, lesion: LesionMask | None, path: Path | None) -> UncertaintyRecord:
+    return UncertaintyRecord(
         lesion_mask=None if lesion is None else lesion.record,
         output=_output_record(made.volume, path, made.report.statement),
         report=made.report,
@@ -337,9 +489,11 @@ def _output_record(volume: Volume, path: Path | None, unit: str) -> OutputRecord
     )
 
 
-def _write(files: Mapping[Path, Volume], record: Provenance, *, overwrite: bool) -> None:
-    """Write images, each with the sidecar; all appear together once all are complete, or none does."""
+def _write(files: Mapping[Path, Volume], texts: Mapping[Path, str], record: Provenance, *, overwrite: bool) -> None:
+    """Write images, each with the sidecar, and texts; all appear together once all are complete, or none does."""
     with ExitStack() as stack:
+        for path, text in texts.items():
+            stack.enter_context(atomic_file(path, overwrite=overwrite)).write_bytes(text.encode("utf-8"))
         for path, volume in files.items():
             sidecar = provenance.sidecar_path(path)
             image_file = stack.enter_context(atomic_file(path, overwrite=overwrite))

@@ -15,9 +15,16 @@ import msgspec
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.files import json_text
-from MRTranslateLib.models.components import AttentionQuality, Components, LocalDiscriminatorCard
+from MRTranslateLib.models.components import (
+    AttentionQuality,
+    Components,
+    LocalDiscriminatorCard,
+    SuperResolutionCard,
+    SuperResolutionQuality,
+)
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.models.part import Part, Sentence, require_distinct
+from MRTranslateLib.models.uncertainty import UncertaintyCalibration, UncertaintyQuality
 
 SCHEMA_VERSION = 1
 """Version of the card's own format; raised whenever an old card could no longer be read: when a field without default
@@ -183,8 +190,15 @@ class ModelCard(Part, frozen=True, kw_only=True):
         attention_quality: How well the attention map points at errors, per measured route.
         attention_protocol: How ``attention_quality`` was measured, in words.
         attention_command: The command that measures it again.
+        super_resolution_quality: What an acquired low-resolution target gains, per measured route and acquisition.
+        super_resolution_protocol: How ``super_resolution_quality`` was measured, in words.
+        super_resolution_command: The command that measures it again.
         robustness_limits: How far a perturbation may change a result, derived from validation data; empty where none
             was derived.
+        uncertainty_calibrations: How wide the 90 % interval of the uncertainty map is, at most one table per target.
+        uncertainty_quality: What the uncertainty map is worth, per measured route.
+        uncertainty_protocol: How both were measured, in words.
+        uncertainty_command: The command that measures them again.
     """
 
     schema_version: int
@@ -210,18 +224,35 @@ class ModelCard(Part, frozen=True, kw_only=True):
     attention_quality: tuple[AttentionQuality, ...] = ()
     attention_protocol: str = ""
     attention_command: str = ""
+    super_resolution_quality: tuple[SuperResolutionQuality, ...] = ()
+    super_resolution_protocol: str = ""
+    super_resolution_command: str = ""
     robustness_limits: tuple[RobustnessLimit, ...] = ()
+    uncertainty_calibrations: tuple[UncertaintyCalibration, ...] = ()
+    uncertainty_quality: tuple[UncertaintyQuality, ...] = ()
+    uncertainty_protocol: str = ""
+    uncertainty_command: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("systems_trained", "sources", "targets"):
             require_distinct(name, getattr(self, name))
-        for name, rows in (("quality", self.quality), ("attention_quality", self.attention_quality)):
+        for name, rows in (
+            ("quality", self.quality),
+            ("attention_quality", self.attention_quality),
+            ("super_resolution_quality", self.super_resolution_quality),
+            ("uncertainty_quality", self.uncertainty_quality),
+        ):
             for row in rows:
                 if not self.offers(row.sources, row.target):
                     raise ValueError(f"{name} names {'+'.join(row.sources)}>{row.target}, which is not offered")
         if self.attention_quality and self.components.local_discriminator is None:
             raise ValueError("attention_quality is given, but components name no local_discriminator")
+        if self.super_resolution_quality and self.components.super_resolution is None:
+            raise ValueError("super_resolution_quality is given, but components name no super_resolution")
+        calibrated = tuple(table.target for table in self.uncertainty_calibrations)
+        if len(set(calibrated)) < len(calibrated) or not set(calibrated) <= set(self.targets):
+            raise ValueError(f"uncertainty_calibrations must name targets, each once, got {', '.join(calibrated)}")
         for name in self.files:
             if not re.match(FILE_NAME_PATTERN, name) or name.lower() == "model.json":
                 raise ValueError(f"files names {name!r}, which is not the plain name of a file in the bundle")
@@ -249,6 +280,10 @@ class ModelCard(Part, frozen=True, kw_only=True):
                 f"{', '.join(self.sources)} and makes {', '.join(self.targets)} where that is not given"
             )
 
+    def uncertainty_calibration(self, target: Contrast) -> UncertaintyCalibration | None:
+        """How wide the 90 % interval of a target is; None where it was not measured."""
+        return next((table for table in self.uncertainty_calibrations if table.target == target), None)
+
     def require_attention(self) -> LocalDiscriminatorCard:
         """The local discriminator, which makes the attention map.
 
@@ -261,6 +296,19 @@ class ModelCard(Part, frozen=True, kw_only=True):
                 "out, or choose a model whose card (mrtranslate models show) names one"
             )
         return self.components.local_discriminator
+
+    def require_super_resolution(self) -> SuperResolutionCard:
+        """The super-resolution branch, which takes an acquired low-resolution target.
+
+        Raises:
+            ModelError: If it has none.
+        """
+        if self.components.super_resolution is None:
+            raise ModelError(
+                f"model {self.name} comes without a super-resolution branch, so it cannot use a low-resolution target: "
+                "leave the target out, or choose a model whose card (mrtranslate models show) names one"
+            )
+        return self.components.super_resolution
 
 
 def encode_card(card: ModelCard) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -56,10 +56,41 @@ class LocalDiscriminatorCard(Part, frozen=True, kw_only=True):
     calibration: AttentionCalibration | None = None
 
 
+class SuperResolutionCard(Part, frozen=True, kw_only=True):
+    """The super-resolution branch of system C, which takes an acquired low-resolution target.
+
+    Attributes:
+        parameters: Fields of :class:`MRTranslateLib.networks.super_resolution.SuperResolutionParameters`.
+        in_plane_ratios: How many times larger than the working grid's the pixels were that it was trained on.
+        slice_thickness_mm: Thickness of the axial slices it was trained on.
+        thick_slices_start: To what it was trained to add details where slices are thick: ``acquired``, to the slices
+            themselves, interpolated; or ``synthetic``, to the synthetic volume made to agree with them.
+    """
+
+    parameters: dict[str, Any]
+    in_plane_ratios: tuple[Annotated[int, msgspec.Meta(ge=2)], ...]
+    slice_thickness_mm: tuple[Annotated[float, msgspec.Meta(gt=0)], ...]
+    thick_slices_start: Literal["acquired", "synthetic"]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.in_plane_ratios and not self.slice_thickness_mm:
+            raise ValueError("in_plane_ratios and slice_thickness_mm are both empty: the branch is good for nothing")
+
+    @property
+    def seen(self) -> str:
+        """What it was trained for, in words: ``2 or 4 times larger pixels, axial slices of 3 or 5 mm``."""
+        ratios = " or ".join(f"{ratio}" for ratio in self.in_plane_ratios)
+        slices = " or ".join(f"{mm:g}" for mm in self.slice_thickness_mm)
+        pixels = [f"{ratios} times larger pixels"] if ratios else []
+        return ", ".join([*pixels, f"axial slices of {slices} mm"] if slices else pixels)
+
+
 class Components(Part, frozen=True, kw_only=True):
     """The components of a bundle by name, None where it has none; weights lie in ``<name>.safetensors``."""
 
     local_discriminator: LocalDiscriminatorCard | None = None
+    super_resolution: SuperResolutionCard | None = None
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -105,3 +136,74 @@ class AttentionQuality(Part, frozen=True, kw_only=True):
             self.distance is None or self.attention_lesion_cases is None or self.attention_lesion_cases > self.distance
         )
         return self.attention > self.gradient and beats_distance
+
+
+class SuperResolutionQuality(Part, frozen=True, kw_only=True):
+    """What an acquired low-resolution target gains on one route; PSNR in dB, means over the same people.
+
+    Either the pixels or the slices were acquired coarse. ``synthesis`` is the translation without the acquired target,
+    ``interpolation`` is that target by itself, cubic B-splines; both are the controls.
+
+    Attributes:
+        sources: Given contrasts.
+        target: Translated contrast; not among the sources.
+        split: Whose scans.
+        in_plane_ratio: How many times larger than the source's the acquired pixels were; 1 is as large.
+        slice_thickness_mm: Of the acquired slices; None where they were as thin as the source's.
+        num_cases: People in the brain's means, at least 1.
+        brain_psnr: Super-resolved, in the brain.
+        brain_ssim: 3D Gaussian SSIM averaged in the brain.
+        lesion_psnr: In the drawn lesions; None where nobody has one, as the controls' then.
+        synthesis_brain_psnr: Of the control.
+        synthesis_brain_ssim: Of the control.
+        synthesis_lesion_psnr: Of the control.
+        interpolation_brain_psnr: Of the control.
+        interpolation_brain_ssim: Of the control.
+        interpolation_lesion_psnr: Of the control.
+    """
+
+    sources: tuple[Contrast, ...]
+    target: Contrast
+    split: Sentence
+    in_plane_ratio: Annotated[int, msgspec.Meta(ge=1)]
+    slice_thickness_mm: Annotated[float, msgspec.Meta(gt=0)] | None
+    num_cases: Annotated[int, msgspec.Meta(ge=1)]
+    brain_psnr: float
+    brain_ssim: float
+    lesion_psnr: float | None
+    synthesis_brain_psnr: float
+    synthesis_brain_ssim: float
+    synthesis_lesion_psnr: float | None
+    interpolation_brain_psnr: float
+    interpolation_brain_ssim: float
+    interpolation_lesion_psnr: float | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_distinct("sources", self.sources)
+        lesions = (self.lesion_psnr, self.synthesis_lesion_psnr, self.interpolation_lesion_psnr)
+        if len({value is None for value in lesions}) != 1:
+            raise ValueError("lesion_psnr must be given of the result and of both controls, or of none")
+
+    @property
+    def setting(self) -> str:
+        """How the target was acquired, in words: ``slices of 5 mm``."""
+        pixels = [f"pixels x{self.in_plane_ratio}"] if self.in_plane_ratio > 1 else []
+        slices = [f"slices of {self.slice_thickness_mm:g} mm"] if self.slice_thickness_mm is not None else []
+        return ", ".join([*pixels, *slices]) or "full resolution"
+
+    @property
+    def beats_interpolation(self) -> bool:
+        """Whether it is better than interpolating the acquired target, in the brain and in lesions where measured."""
+        in_brain = self.brain_psnr > self.interpolation_brain_psnr
+        if self.lesion_psnr is None or self.interpolation_lesion_psnr is None:
+            return in_brain
+        return in_brain and self.lesion_psnr > self.interpolation_lesion_psnr
+
+    @property
+    def beats_synthesis(self) -> bool:
+        """Whether it is better than doing without the acquired target, judged in the same way."""
+        in_brain = self.brain_psnr > self.synthesis_brain_psnr
+        if self.lesion_psnr is None or self.synthesis_lesion_psnr is None:
+            return in_brain
+        return in_brain and self.lesion_psnr > self.synthesis_lesion_psnr

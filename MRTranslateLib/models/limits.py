@@ -8,6 +8,9 @@ import msgspec
 
 from MRTranslateLib.models.part import Part, Sentence
 
+LimitedRegion = Literal["brain", "lesion", "rim", "healthy"]
+"""Where limits hold."""
+
 
 class RobustnessLimit(Part, frozen=True, kw_only=True):
     """One limit.
@@ -18,6 +21,6 @@ class RobustnessLimit(Part, frozen=True, kw_only=True):
         derived_from: Whose scans it was derived from and how, one sentence.
     """
 
-    region: Literal["brain", "lesion", "rim", "healthy"]
+    region: LimitedRegion
     max_relative_change: Annotated[float, msgspec.Meta(gt=0)]
     derived_from: Sentence

@@ -12,18 +12,13 @@ import msgspec
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
+from MRTranslateLib.robustness.catalogue import BETWEEN_SOURCES, DEFAULT_PERTURBATIONS, LEVELS
 
 Track = Literal["clean", "own"]
 """``clean``: a perturbed source keeps the clean one's scale, so that only the artefact is tested. ``own``: it is
 normalised by its own brain, as a scan that came with the artefact would be (METHODS 1.7, proposal)."""
 TRACKS: tuple[Track, ...] = ("clean", "own")
-LEVELS = (1, 2, 3, 4, 5)
-DEFAULT_PERTURBATIONS = ("rician_noise", "motion", "ghosting", "bias_field", "blur", "anisotropic_resolution")
-"""What happens in every clinic, one of each kind: noise, the patient, the flow, the coil, the resolution twice."""
 DEFAULT_SEED = 20261121
-
-_BETWEEN_SOURCES = ("misalignment", "elastic_misalignment", "dropped_source")
-"""Kinds that spare one source: the first one defines where the anatomy lies, and something must be left."""
 
 
 @dataclass(frozen=True, order=True)
@@ -96,7 +91,7 @@ class RobustnessPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         from MRTranslateLib.robustness.perturbations.bank import find_perturbation
 
         for name in self.perturbations:
-            if name in _BETWEEN_SOURCES and len(sources) < 2:
+            if name in BETWEEN_SOURCES and len(sources) < 2:
                 raise UsageError(f"{name} needs at least two sources, got {sources[0]} alone: leave it out of the run")
             least = find_perturbation(name).min_slices
             if num_slices < least:
@@ -110,7 +105,7 @@ class RobustnessPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """
         if perturbation == "dropped_source":
             return (sources[source_seed(self.seed, perturbation, "which") % len(sources)],)
-        return tuple(sources[1:]) if perturbation in _BETWEEN_SOURCES else tuple(sources)
+        return tuple(sources[1:]) if perturbation in BETWEEN_SOURCES else tuple(sources)
 
 
 def source_seed(seed: int, perturbation: str, source: str) -> int:
@@ -123,7 +118,7 @@ def all_perturbations(num_sources: int) -> tuple[str, ...]:
     """Every kind that so many sources can show."""
     from MRTranslateLib.robustness.perturbations.bank import PERTURBATIONS
 
-    return tuple(name for name in PERTURBATIONS if num_sources > 1 or name not in _BETWEEN_SOURCES)
+    return tuple(name for name in PERTURBATIONS if num_sources > 1 or name not in BETWEEN_SOURCES)
 
 
 def parse_levels(text: str) -> tuple[int, ...]:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from MRTranslateLib.progress import Progress
-from MRTranslateLib.robustness.plan import DEFAULT_PERTURBATIONS, DEFAULT_SEED, LEVELS, RobustnessPlan, Track
+from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS, LEVELS
+from MRTranslateLib.robustness.plan import DEFAULT_SEED, RobustnessPlan, Track
 
 
 class RobustnessParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,7 +19,12 @@ class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         output: File to write, in the client's folder; ``.nii`` is not compressed and quickest.
         brain_mask: File, None to find the brain.
         attention: File to write the attention map to, None for none; refused by models that make none.
-        lesion_mask: File of integer labels, for the regions of the attention map.
+        lesion_mask: File of integer labels, for the regions of the attention and the uncertainty map.
+        uncertainty: File to write the uncertainty map to, None for none.
+        low_resolution: File of the target as it was acquired at low resolution, None for none; refused by models
+            without a super-resolution branch.
+        checks: Compare the result with its sources.
+        report: File to write a report to, ``.html`` or ``.json``, None for none; includes the checks.
         model: Name or folder, None for the shipped one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: Of the network.
@@ -34,6 +39,10 @@ class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     brain_mask: str | None = None
     attention: str | None = None
     lesion_mask: str | None = None
+    uncertainty: str | None = None
+    low_resolution: str | None = None
+    checks: bool = False
+    report: str | None = None
     model: str | None = None
     device: str = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -49,6 +58,8 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
         output: The synthetic volume.
         sidecar: Its provenance, a JSON file, with the regions and hardest spots of the attention map.
         attention: The attention map, None where none was asked for.
+        uncertainty: The uncertainty map, likewise.
+        report: The report, likewise.
         warnings: What to know before trusting it, a sentence each.
         fallbacks: What could not be done as asked, in words.
         seconds: The library's own time per stage.
@@ -57,6 +68,8 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     sidecar: str
     attention: str | None
+    uncertainty: str | None
+    report: str | None
     warnings: tuple[str, ...]
     fallbacks: tuple[str, ...]
     seconds: dict[str, float]
@@ -80,6 +93,10 @@ def run_translate(parameters: TranslateParameters, progress: Progress) -> Transl
         brain_mask=parameters.brain_mask,
         attention=False if parameters.attention is None else parameters.attention,
         lesion_mask=parameters.lesion_mask,
+        uncertainty=False if parameters.uncertainty is None else parameters.uncertainty,
+        low_resolution=parameters.low_resolution,
+        checks=parameters.checks,
+        report=parameters.report,
         model=parameters.model,
         device=parameters.device,
         precision=parameters.precision,
@@ -92,6 +109,8 @@ def run_translate(parameters: TranslateParameters, progress: Progress) -> Transl
         output=str(output),
         sidecar=str(sidecar_path(output)),
         attention=parameters.attention,
+        uncertainty=parameters.uncertainty,
+        report=parameters.report,
         warnings=result.warnings,
         fallbacks=result.provenance.fallbacks,
         seconds=result.provenance.seconds,

@@ -87,6 +87,8 @@ def test_json_errors_are_events_too(translate):
         (["--target", "PDw"], 4, "PDw"),
         (["--output", "out.xyz"], 2, "out.xyz"),
         (["--output", "no/such/folder/out.nii.gz"], 2, "no/such/folder"),
+        (["--report", "page.txt"], 2, "ends in .html or .json"),
+        (["--report", "no/such/folder/page.html"], 2, "no/such/folder"),
     ],
 )
 def test_each_mistake_has_its_exit_code_and_one_sentence(translate, arguments, code, words):

@@ -20,6 +20,7 @@ from MRTranslateLib.progress import Progress
 from MRTranslateLib.robustness.adversarial import AdversarialSettings
 from MRTranslateLib.robustness.plan import RobustnessPlan
 from MRTranslateLib.robustness.report import RobustnessReport
+from MRTranslateLib.robustness.verdict import percent
 from MRTranslateLib.volume import Volume
 from Testing.library import robustness_examples
 from Testing.library.model_examples import example_tensors
@@ -262,13 +263,46 @@ def test_the_json_report_reads_back_as_what_was_reported(run):
     assert "not for diagnostic use" in json.loads(result.json_path.read_text())["notice"]
 
 
-def test_limits_of_the_card_lead_to_a_judgement(generator, coarse_bundle, tmp_path):
-    limits = (RobustnessLimit(region="brain", max_relative_change=0.0001, derived_from="Three people, by hand."),)
-    card = msgspec.structs.replace(coarse_bundle.card, robustness_limits=limits, files={})
-    strict = write_bundle(tmp_path / card.name, card, example_tensors())
-    verdict = run_small(strict.folder, tmp_path / "run").report.verdict
+@pytest.fixture
+def judged(generator, coarse_bundle, tmp_path):
+    """A run of a model whose card limits the change of the brain."""
+
+    def call(max_relative_change):
+        limit = RobustnessLimit(
+            region="brain", max_relative_change=max_relative_change, derived_from="Three people, by hand."
+        )
+        card = msgspec.structs.replace(coarse_bundle.card, robustness_limits=(limit,), files={})
+        bundle = write_bundle(tmp_path / card.name, card, example_tensors(), replace=True)
+        return run_small(bundle.folder, tmp_path / f"run {max_relative_change}")
+
+    return call
+
+
+def test_a_change_beyond_the_limits_of_the_card_is_a_caution_on_the_page_and_in_the_json_file(judged):
+    result = judged(0.0001)
+    said = "Caution: rician noise from level 1 on changes the brain by more than 0.01 %."
+    verdict = result.report.verdict
     assert verdict.within_limits is False
-    assert verdict.sentences[0].startswith(
-        "Caution: rician noise from level 1 on changes the brain by more than 0.01 %"
-    )
+    assert verdict.sentences[0] == said
     assert "Limits: Three people, by hand." in verdict.sentences
+    assert f'<div class="verdict caution"><p>{said}</p>' in result.html_path.read_text(encoding="utf-8")
+    written = json.loads(result.json_path.read_text())
+    assert written["verdict"]["sentences"][0] == said
+    assert written["limits"][0]["max_relative_change"] == 0.0001
+
+
+def test_a_limit_between_two_levels_says_above_which(judged):
+    changes = {cell.key: cell.regions["brain"].relative_change for cell in judged(9.0).report.cells}
+    noise = {key.level: change for key, change in changes.items() if key.perturbation == "rician_noise"}
+    limit = (noise[1] + noise[4]) / 2
+    assert f"Caution: rician noise above level 1 changes the brain by more than {percent(limit)}." in (
+        judged(limit).report.verdict.sentences
+    )
+
+
+def test_changes_within_the_limits_of_the_card_are_said_to_be_on_the_page_and_in_the_json_file(judged):
+    result = judged(9.0)
+    said = "Within limits: no perturbation up to level 4 changes the brain by more than 900 %."
+    assert result.report.verdict.within_limits is True
+    assert f'<div class="verdict good"><p>{said}</p>' in result.html_path.read_text(encoding="utf-8")
+    assert json.loads(result.json_path.read_text())["verdict"]["sentences"][0] == said

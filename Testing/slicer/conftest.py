@@ -7,6 +7,6 @@ from pathlib import Path
 
 MODULE_FOLDER = Path(__file__).parents[2] / "MRTranslate"
 sys.path.append(str(MODULE_FOLDER))
-collect_ignore = ["fake_worker.py", "stub_translation.py"]  # no tests: one needs the host, one is a program
+collect_ignore = ["fake_worker.py", "robustness_records.py", "stub_robustness.py", "stub_translation.py"]
 
 from Testing.slicer_host.fixture import slicer_host  # noqa: E402, F401

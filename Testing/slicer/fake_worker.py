@@ -14,6 +14,8 @@ from MRTranslateGui.WorkerFailure import Failure, FailureKind
 from MRTranslateGui.WorkerProcess import Job, JobProgress, State
 from MRTranslateLib.io import read_volume, write_volume
 from MRTranslateLib.volume import Volume
+from Testing.slicer.robustness_records import write_run
+from Testing.slicer.trust_records import trust_records
 
 
 class FakeWorker:
@@ -60,6 +62,10 @@ class FakeWorker:
         self._numRunning = 0
         self.failed.emit(Failure(kind, message, len(self.jobs), 1))
 
+    def answerRobustness(self) -> None:
+        """Write what the library would, and say where."""
+        self.answer(write_run(self.job.parameters))
+
     def answerTranslation(self, *, shift_mm: float = 0.0, warnings: tuple[str, ...] = ()) -> None:
         """Write what the library would: the first source's voxels as int16 on its grid, and a sidecar."""
         parameters = self.job.parameters
@@ -70,8 +76,10 @@ class FakeWorker:
         write_volume(parameters["output"], Volume(values, affine))
         if "attention" in parameters:
             write_volume(parameters["attention"], Volume((values / 1000).astype(np.float32), affine))
+        if "uncertainty" in parameters:
+            write_volume(parameters["uncertainty"], Volume((values // 4).astype(np.int16), affine))
         sidecar = Path(parameters["output"]).with_suffix(".json")
-        sidecar.write_text(json.dumps(PROVENANCE), encoding="utf-8")
+        sidecar.write_text(json.dumps({**PROVENANCE, **trust_records(parameters, affine)}), encoding="utf-8")
         self.answer(
             {
                 "output": parameters["output"],

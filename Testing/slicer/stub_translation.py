@@ -18,6 +18,7 @@ from MRTranslateLib.errors import InputError  # noqa: E402
 from MRTranslateLib.io import read_volume, write_volume  # noqa: E402
 from MRTranslateLib.worker.jobs import KINDS, Kind  # noqa: E402
 from MRTranslateLib.worker.serve import serve  # noqa: E402
+from Testing.slicer.trust_records import trust_records  # noqa: E402
 
 chance = random.Random()
 
@@ -33,9 +34,12 @@ def translate(parameters, progress):
     if fate < 0.3:
         raise InputError("the stub does not like this scan: take another one")
     first = read_volume(next(iter(parameters["sources"].values())))
-    write_volume(parameters["output"], first)
+    for name in ("output", "attention", "uncertainty"):
+        if parameters.get(name):
+            write_volume(parameters[name], first)
     sidecar = Path(parameters["output"]).with_suffix(".json")
-    sidecar.write_text(json.dumps({"model": {}, "sources": [], "warnings": []}), encoding="utf-8")
+    record = {"model": {}, "sources": [], "warnings": [], **trust_records(parameters, first.affine)}
+    sidecar.write_text(json.dumps(record), encoding="utf-8")
     return {"output": parameters["output"], "sidecar": str(sidecar), "warnings": [], "fallbacks": [], "seconds": {}}
 
 

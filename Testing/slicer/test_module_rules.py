@@ -13,7 +13,10 @@ FILES = sorted(path for path in ROOM.rglob("*.py") if "__pycache__" not in path.
 UI = ElementTree.parse(ROOM / "Resources" / "UI" / "MRTranslate.ui").getroot()
 IN_SLICER = {"slicer", "qt", "ctk", "vtk", "numpy", "MRTranslateGui", "MRTranslateLib"} | sys.stdlib_module_names
 """What a module may import at file scope; SampleData and PyTorchUtils are modules of Slicer, but not there at start."""
-NEEDS_NO_PACKAGES = {"", ".contrast", ".errors", ".progress", ".file_lock", ".worker", ".worker.session"}
+NEEDS_NO_PACKAGES = {
+    *("", ".contrast", ".errors", ".progress", ".file_lock", ".worker", ".worker.session"),
+    ".robustness.catalogue",
+}
 """The library's files that import nothing from pip, so that the panel may import them at file scope."""
 BINDABLE = {"qMRMLNodeComboBox", "QCheckBox", "QSpinBox", "QComboBox", "ctkSliderWidget", "QLineEdit", "QDoubleSpinBox"}
 PYSIDE_ONLY = re.compile(r"PySide\d|\bqt\.(Signal|Slot|Property)\b|\.exec_\(|QRegExp|QTextCodec")

@@ -193,23 +193,6 @@ def test_applying_again_fills_the_same_node(widget, worker, result, turn):
     assert widget._parameters.outputVolume is result
 
 
-def test_the_heat_map_is_laid_over_the_views_and_taken_off(widget, result, turn):
-    import slicer
-
-    attention = volume("attention", 0)
-    widget._parameters.attentionVolume = attention
-    widget.ui.showAttentionCheckBox.click()
-    red = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
-    assert red.GetForegroundVolumeID() == attention.GetID()
-    widget.ui.opacitySlider.value = 0.8
-    widget.ui.thresholdSlider.value = 0.5
-    assert red.GetForegroundOpacity() == pytest.approx(0.8)
-    assert attention.GetDisplayNode().GetLowerThreshold() == pytest.approx(500)
-    assert slicer.modules.colors.logic().GetColorLegendDisplayNode(attention.GetDisplayNode()).GetVisibility()
-    widget.ui.showAttentionCheckBox.click()
-    assert red.GetForegroundVolumeID() is None
-
-
 def test_the_comparison_links_equally_bright_views_and_gives_the_layout_back(widget, result, turn):
     import slicer
 
@@ -385,7 +368,12 @@ def test_choices_are_shown_in_words(widget):
 
 
 def test_the_open_panel_fits_into_350_pixels(widget, turn):
-    for name in ("modelCollapsibleButton", "advancedCollapsibleButton", "optionalInputsCollapsibleButton"):
+    for name in (
+        "modelCollapsibleButton",
+        "advancedCollapsibleButton",
+        "trustCollapsibleButton",
+        "optionalInputsCollapsibleButton",
+    ):
         getattr(widget.ui, name).collapsed = False
     widget.parent.resize(350, 1600)
     widget.parent.show()

@@ -63,6 +63,8 @@ def make_slow_worker():
             elif self.job.kind == "evaluate":
                 scores = {"num_voxels": 5, "psnr": 30.0, "ssim": 0.9, "nmae": 0.1, "nrmse": 0.2, "bias": 0.0}
                 self.answer({"brain": scores, "lesion": None, "lesion_labels": {}, "healthy": None, "notes": []})
+            elif self.job.kind == "robustness":
+                self.answerRobustness()
             else:
                 self.answer([])
 
@@ -86,7 +88,8 @@ class Hand:
         self.clicks = (
             [self.load] * 3 + [self.apply] * 6 + [self.reply] * 6 + [self.turn] * 4 + [self.chooseInput] * 4
             + [self.guess, self.chooseTarget, self.chooseOutput, self.chooseOptional, self.look, self.look, self.look]
-            + [self.deleteNode] * 2 + [self.closeScene, self.leaveAndReturn, self.score, self.drag, self.verify]
+            + [self.trust] * 3 + [self.robustness] * 5 + [self.deleteNode] * 2
+            + [self.closeScene, self.leaveAndReturn, self.score, self.drag, self.verify]
         )  # fmt: skip
 
     def clickAtRandom(self):
@@ -159,8 +162,39 @@ class Hand:
 
     def look(self):
         ui = self.widget.ui
-        buttons = (ui.compareButton, ui.differenceButton, ui.flickerButton, ui.curtainButton, ui.showAttentionCheckBox)
+        buttons = (ui.compareButton, ui.differenceButton, ui.flickerButton, ui.curtainButton)
         self.press(self.chance.choice(buttons))
+
+    def trust(self):
+        """Of the section Trust: what is wanted, the map, the outline, the candidates."""
+        ui = self.widget.ui
+        boxes = (ui.wantsAttentionCheckBox, ui.wantsUncertaintyCheckBox, ui.wantsChecksCheckBox)
+        choice = self.chance.randrange(4)
+        if choice == 0:
+            self.press(self.chance.choice((*boxes, ui.lesionOutlineCheckBox)))
+        elif choice == 1:
+            ui.heatMapComboBox.setCurrentIndex(self.chance.randrange(ui.heatMapComboBox.count))
+        elif choice == 2 and ui.candidateListWidget.count:
+            ui.candidateListWidget.setCurrentRow(self.chance.randrange(ui.candidateListWidget.count))
+        else:
+            self.press(self.chance.choice((ui.previousCandidateButton, ui.nextCandidateButton)))
+
+    def robustness(self):
+        """Of the section Robustness: what is tried, the run, and scrolling through it."""
+        import qt
+
+        ui = self.widget.ui
+        choice = self.chance.randrange(4)
+        if choice == 0:
+            self.press(self.chance.choice((ui.robustnessRunButton, ui.robustnessViewsButton)))
+        elif choice == 1:
+            item = self.widget.panel.robustness.types.item(self.chance.choice(("spike", "misalignment", "blur")))
+            item.setCheckState(self.chance.choice((qt.Qt.Checked, qt.Qt.Unchecked)))
+        elif choice == 2:
+            ui.robustnessShownLevelSlider.setValue(self.chance.randrange(6))
+        else:
+            combo = self.chance.choice((ui.robustnessShownTypeComboBox, ui.robustnessRegionComboBox))
+            combo.setCurrentIndex(self.chance.randrange(-1, combo.count))
 
     def drag(self):
         ui = self.widget.ui

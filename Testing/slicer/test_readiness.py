@@ -47,8 +47,8 @@ def test_a_complete_request_lacks_nothing(readiness, request_of):
         ({"sources": {"PDw": "n1"}}, "does not take PDw"),
         ({"sources": {"T1w": "n1", "T2w": "n1"}}, "same volume is chosen as T1w and T2w"),
         ({"reference": "n1"}, "reference is also a source"),
-        ({"output": "n1"}, "would overwrite an input"),
-        ({"output": "n3", "reference": "n3"}, "would overwrite an input"),
+        ({"outputs": ("n1",)}, "would overwrite an input"),
+        ({"outputs": ("n3",), "reference": "n3"}, "would overwrite an input"),
         ({"lowResolution": "n4"}, "cannot use a low-resolution target"),
         ({"attention": True}, "makes no attention map"),
         ({"problems": ("T1w: the volume x holds no image.",)}, "holds no image"),
@@ -61,7 +61,7 @@ def test_each_fault_is_named(readiness, request_of, changes, words):
 
 
 def test_all_faults_are_named_at_once(readiness, request_of):
-    missing = readiness.whatIsMissing(request_of(sources={"T1w": "n1", "T2w": "n1"}, output="n1", attention=True))
+    missing = readiness.whatIsMissing(request_of(sources={"T1w": "n1", "T2w": "n1"}, outputs=("n1",), attention=True))
     assert len(missing) == 3
 
 

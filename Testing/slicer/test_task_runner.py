@@ -145,6 +145,53 @@ def test_steps_of_a_cancelled_task_are_not_run_for_the_next_one(runner, worker, 
     assert len(worker.jobs) == 1
 
 
+def test_import_steps_of_a_former_task_touch_neither_scene_nor_next_task(runner, worker, loop, heard):
+    taken = []
+    runner.run(task(imports=[lambda *_: taken.append("first"), lambda *_: taken.append("late")]))
+    loop.turn()
+    worker.answer(None)
+    loop.turn(1)
+    runner.cancel()
+    runner.run(task([lambda _folder: taken.append("second")]))
+    loop.turn()
+    assert taken == ["first", "second"]
+    assert [name for name, _ in ends(heard)] == ["cancelled"]
+    assert runner.isBusy
+    assert len(worker.jobs) == 2
+
+
+def late_reports(worker):
+    """What a worker may say too late of its first job, by name."""
+    from MRTranslateGui.WorkerFailure import Failure, FailureKind
+    from MRTranslateGui.WorkerProcess import JobProgress
+
+    return {
+        "finished": lambda: worker.finished.emit(1, "late"),
+        "failed": lambda: worker.failed.emit(Failure(FailureKind.CRASHED, "late", 1)),
+        "cancelled": lambda: worker.cancelled.emit(1),
+        "progressed": lambda: worker.progressed.emit(1, JobProgress("translate", 0.9, 1.0)),
+    }
+
+
+@pytest.mark.parametrize("report", ["finished", "failed", "cancelled", "progressed"])
+def test_a_late_report_of_a_former_job_does_not_touch_the_next_one(runner, worker, loop, heard, report):
+    taken = []
+    runner.run(task())
+    loop.turn()
+    runner.close()
+    runner.run(task(imports=[lambda result, _folder: taken.append(result)]))
+    loop.turn()
+    del heard[:]
+    late_reports(worker)[report]()
+    loop.turn()
+    assert [name for name, _ in heard if name != "logged"] == []
+    assert runner.isBusy
+    worker.answer("own")
+    loop.turn()
+    assert taken == ["own"]
+    assert [name for name, _ in ends(heard)] == ["succeeded"]
+
+
 def test_cancelling_a_running_job_is_no_failure(runner, worker, loop, heard):
     runner.run(task())
     loop.turn()

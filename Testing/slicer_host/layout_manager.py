@@ -11,6 +11,7 @@ import vtk
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtCore import Property, Qt, Signal
 
+from Testing.slicer_host.plot_view import qMRMLPlotView
 from Testing.slicer_host.scene import Scene
 from Testing.slicer_host.slice_widget import qMRMLSliceWidget
 from Testing.slicer_host.table_view import qMRMLTableView
@@ -99,6 +100,11 @@ class qSlicerLayoutManager(QtCore.QObject):
         widgets = self._of_type(qMRMLTableView)
         return widgets[index] if 0 <= index < len(widgets) else None
 
+    def plotWidget(self, index: int) -> qMRMLPlotView | None:
+        """The ``index``-th plot view."""
+        widgets = self._of_type(qMRMLPlotView)
+        return widgets[index] if 0 <= index < len(widgets) else None
+
     def resetSliceViews(self) -> None:
         """Zoom every slice view to its background volume."""
         for widget in self._of_type(qMRMLSliceWidget):
@@ -111,7 +117,7 @@ class qSlicerLayoutManager(QtCore.QObject):
 
     threeDViewCount = Property(int, lambda self: len(self._of_type(qMRMLThreeDWidget)))
     tableViewCount = Property(int, lambda self: len(self._of_type(qMRMLTableView)))
-    plotViewCount = Property(int, lambda self: 0)
+    plotViewCount = Property(int, lambda self: len(self._of_type(qMRMLPlotView)))
 
     def _of_type(self, kind: type[Any]) -> list[Any]:
         return [widget for widget in self._widgets.values() if isinstance(widget, kind)]
@@ -166,6 +172,8 @@ class qSlicerLayoutManager(QtCore.QObject):
             return qMRMLThreeDWidget(self._scene.application_logic, node)
         if node.IsA("vtkMRMLTableViewNode"):
             return _TableOfViewNode(node)
+        if node.IsA("vtkMRMLPlotViewNode"):
+            return qMRMLPlotView(node)
         return QtWidgets.QLabel(f"{node.GetName()}: this host has no such view")
 
 

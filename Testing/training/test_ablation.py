@@ -9,7 +9,16 @@ import msgspec
 import pytest
 import yaml
 
-from training.ablation import AblationConfig, Cell, ablation_table, read_ablation, run_ablation, variant_config
+from training.ablation import (
+    AblationConfig,
+    Cell,
+    ablation_table,
+    read_ablation,
+    run_ablation,
+    shortened,
+    variant_config,
+)
+from training.checkpoint import load_checkpoint
 from training.config import ConfigError
 
 SHIPPED = sorted((Path(__file__).parents[2] / "training" / "configs" / "ablations").glob("*.yaml"))
@@ -18,8 +27,19 @@ SHIPPED = sorted((Path(__file__).parents[2] / "training" / "configs" / "ablation
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_ablation_is_read_with_all_its_variants(path):
     config = read_ablation(path)
-    assert len(config.variants) > 1
+    assert len(config.names) > 1
     assert len(config.seeds) >= 3
+
+
+def test_the_shipped_grid_of_system_a_is_that_of_methods():
+    config = read_ablation(next(path for path in SHIPPED if path.stem == "system_a"))
+    assert len(config.names) == 2 * 4 * 3
+    built = {name: variant_config(config, name, 1, where="grid") for name in config.names}
+    assert sum(any(stage.attack is not None for stage in each.stages) for each in built.values()) == 12
+    assert len({each.generator.architecture for each in built.values()}) == 3
+    students = [each.stages[1] for each in built.values() if len(each.stages) == 2]
+    assert [stage.teacher for stage in students].count("none") == 6
+    assert len(students) == 18
 
 
 @pytest.fixture
@@ -67,6 +87,65 @@ def test_a_wrong_variant_is_refused_by_file_variant_and_key(small, tmp_path):
     path.write_text(yaml.safe_dump(small))
     with pytest.raises(ConfigError, match=r"wrong\.yaml, variant gentle.*leison"):
         read_ablation(path)
+
+
+@pytest.fixture
+def grid(small):
+    axes = {
+        "lesion": {"even": {"losses": {"lesion": 1.0}}, "heavy": {"losses": {"lesion": 5.0}}},
+        "steps": {"few": {"stages": {"base": {"optimizer": {"num_steps": 3}}}}, "more": {}},
+    }
+    small["template"]["stages"][0]["optimizer"]["num_steps"] = 6
+    return small | {"variants": {"plain": {}}, "grid": axes}
+
+
+def test_a_grid_is_every_combination_of_its_choices(grid):
+    config = msgspec.convert(grid, AblationConfig)
+    assert config.names == ["plain", "even-few", "even-more", "heavy-few", "heavy-more"]
+    built = [variant_config(config, name, 1, where="test") for name in config.names]
+    assert [(each.losses.lesion, each.num_steps) for each in built] == [(2, 6), (1, 3), (1, 6), (5, 3), (5, 6)]
+
+
+def test_stages_are_changed_and_left_out_by_name(small):
+    stage = small["template"]["stages"][0]
+    small["template"]["stages"] = [stage, stage | {"name": "second"}]
+    small["variants"] = {"one": {"stages": {"base": None, "second": {"optimizer": {"ema_decay": 0.5}}}}}
+    config = msgspec.convert(small, AblationConfig)
+    (left,) = variant_config(config, "one", 1, where="test").stages
+    assert (left.name, left.optimizer.ema_decay, left.optimizer.num_steps) == ("second", 0.5, 3)
+    small["variants"] = {"one": {"stages": {"bass": None}}}
+    with pytest.raises(ConfigError, match="test, variant one: no stage is named bass: use base, second"):
+        variant_config(msgspec.convert(small, AblationConfig), "one", 1, where="test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variants": {}, "grid": {}}, "needs seeds, and variants or a grid"),
+        ({"seeds": []}, "needs seeds"),
+        ({"variants": {"even-few": {}}}, "different names"),
+        ({"grid": {"lesion": {"even-handed": {}}}}, "choice 'even-handed' of the grid must not hold '-'"),
+    ],
+)
+def test_an_ablation_that_compares_nothing_or_mixes_up_names_is_refused(grid, tmp_path, changes, message):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(grid | changes))
+    with pytest.raises(ConfigError, match=rf"wrong\.yaml.*{message}"):
+        read_ablation(path)
+
+
+def test_a_trial_is_short_and_never_mistaken_for_the_ablation_itself(small, tmp_path):
+    config = msgspec.convert(small | {"seeds": [1, 2], "variants": {"plain": {}}}, AblationConfig)
+    reported = []
+    (trial,) = run_ablation(config, tmp_path, report=reported.append, num_steps=2)
+    assert (trial.seed, load_checkpoint(tmp_path / "plain-1-trial-2").step) == (1, 2)
+    assert not (tmp_path / "plain-1.json").exists()
+
+
+def test_a_shortened_refine_stage_leaves_the_student_a_step(tmp_path):
+    config = read_ablation(next(path for path in SHIPPED if path.stem == "system_a"))
+    base, refine = shortened(variant_config(config, "unet25d-clean-flow", 1, where="test"), 2).stages
+    assert (base.optimizer.num_steps, refine.optimizer.num_steps, refine.teacher_steps) == (2, 2, 1)
 
 
 def test_the_table_holds_mean_and_standard_deviation_over_seeds():

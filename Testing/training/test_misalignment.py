@@ -103,15 +103,6 @@ def test_level_0_moves_nothing():
     assert torch.equal(motion.move(disc()), disc())
 
 
-def test_masks_move_with_the_image_and_stay_0_or_1():
-    motion = draw(4, 3)
-    moved_mask, moved_image = motion.move_mask((disc() > 0.5).float()), motion.move(disc())
-    assert set(moved_mask.unique().tolist()) == {0.0, 1.0}
-    disagreement = (moved_mask.bool() != (moved_image > 0.5)).sum() / moved_mask.sum()
-    assert disagreement < 0.02
-    assert (moved_mask != (disc() > 0.5)).sum() / moved_mask.sum() > 0.1
-
-
 def test_beyond_the_slice_there_is_nothing():
     shift = torch.zeros(1, 2, 8, 8)
     shift[:, 1] = 5.0

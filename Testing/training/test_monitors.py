@@ -8,10 +8,12 @@ from training.data.misalignment import draw_misalignment
 from training.monitors import (
     DISCRIMINATOR_WINDOW,
     FLOW_WINDOW,
+    STUDENT_WINDOW,
     DiscriminatorMonitor,
     FoldingMonitor,
     GaugeMonitor,
     SpoiltTrainingError,
+    StudentMonitor,
     WorthlessComponentWarning,
     check_student,
 )
@@ -125,6 +127,27 @@ def test_a_student_that_makes_things_worse_without_moving_is_reported():
 @pytest.mark.parametrize(("gain", "mean_flow_voxels"), [(0.01, 0.001), (0.0, 0.4)], ids=["gains", "moves"])
 def test_a_student_that_gains_or_moves_is_not(gain, mean_flow_voxels):
     check_student(*errors(gain), mean_flow_voxels=mean_flow_voxels)
+
+
+def watched_student(student_error, num_steps):
+    monitor = StudentMonitor()
+    for step in range(num_steps):
+        monitor.observe(0.1 + 0.01 * (step % 3), student_error(step), 0.001)
+    return monitor
+
+
+def test_a_student_that_changes_nothing_is_reported_at_the_end_of_its_stage():
+    monitor = watched_student(lambda step: 0.1 + 0.01 * (step % 3), 2 * STUDENT_WINDOW)
+    with pytest.warns(WorthlessComponentWarning, match=rf"p = 1\.00 over {STUDENT_WINDOW} cases"):
+        monitor.judge()
+
+
+def test_a_student_is_judged_by_its_last_steps():
+    watched_student(lambda step: 0.2 if step < STUDENT_WINDOW else 0.05, 2 * STUDENT_WINDOW).judge()
+
+
+def test_a_stage_too_short_to_say_is_not_judged():
+    watched_student(lambda step: 0.2, STUDENT_WINDOW - 1).judge()
 
 
 def test_lists_of_different_length_are_refused():

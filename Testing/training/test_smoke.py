@@ -27,7 +27,8 @@ def test_a_component_learns_and_can_be_shipped(name, tmp_path):
 def test_every_generator_and_component_has_a_case():
     names = {case.name for case in smoke_cases()}
     assert {"unet25d", "resnet9", "restormer", "swin_unetr", "flow_matching"} <= names
-    assert {"label_correction", "discriminators_and_attention", "teacher_and_student", "super_resolution"} <= names
+    assert {"label_correction", "patch_discriminator", "discriminators_and_attention"} <= names
+    assert {"teacher_and_student", "super_resolution"} <= names
     assert {"attacker_worst_of_k", "attacker_score_search", "attacker_perturbation_generator"} <= names
 
 

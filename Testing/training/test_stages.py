@@ -12,6 +12,7 @@ import torch
 from Testing.training.conftest import tiny_scan
 from training.config import ConfigError, config_from_mapping
 from training.engine import Run
+from training.stages.build import build_stage
 
 REGISTRATION = {
     "widths": [8, 8, 8],
@@ -42,6 +43,7 @@ NETWORKS = {
     "student": STUDENT,
     "super_resolution": SUPER_RESOLUTION,
     "difference_projection": 4,
+    "patch_discriminator": 8,
 }
 LABEL_CORRECTION = {
     "learning_rate_share": 0.5,
@@ -50,6 +52,7 @@ LABEL_CORRECTION = {
     "known_motion_elastic_voxels": 1.0,
     "known_motion_of": "target",
 }
+JUDGED_CORRECTION = LABEL_CORRECTION | {"adversarial": 0.01, "subtract_mean_flow": True}
 ATTENTION = {"form": "difficulty", "strength": 0.5, "start_step": 0, "ramp_steps": 1}
 ADVERSARIAL = {
     "loss": "binary_cross_entropy",
@@ -134,6 +137,10 @@ def changed(before, run):
             {"generator", "label_correction"},
         ),
         (
+            {"kind": "generator", "label_correction": JUDGED_CORRECTION},
+            {"generator", "label_correction", "patch_discriminator"},
+        ),
+        (
             {"kind": "generator", "adversarial": ADVERSARIAL},
             {"generator", "local_discriminator", "global_discriminator"},
         ),
@@ -150,6 +157,7 @@ def changed(before, run):
         ({"kind": "generator", "attack": ATTACK | {"attacker": "perturbation_generator"}}, {"generator"}),
         ({"kind": "generator", "attack": ATTACK | {"attacker": "random"}}, {"generator"}),
         ({"kind": "refine"}, {"teacher", "student"}),
+        ({"kind": "refine", "teacher_average": 0.9}, {"teacher", "student"}),
         ({"kind": "refine", "teacher": "none"}, {"student"}),
         (
             {"kind": "refine", "generator_learning_rate_share": 0.1, "generator_gradient": 0.1},
@@ -186,8 +194,8 @@ def test_the_whole_schedule_runs_in_order_and_logs_each_stage(make_run, tmp_path
 @pytest.mark.parametrize("stopped_at", [2, 3, 5, 7])
 def test_a_run_resumed_in_any_stage_equals_an_uninterrupted_one_bit_for_bit(make_run, stopped_at):
     stages = (
-        {"kind": "generator", "label_correction": LABEL_CORRECTION, "adversarial": ADVERSARIAL, "attack": ATTACK},
-        {"kind": "refine", "generator_learning_rate_share": 0.1, "generator_gradient": 0.1},
+        {"kind": "generator", "label_correction": JUDGED_CORRECTION, "adversarial": ADVERSARIAL, "attack": ATTACK},
+        {"kind": "refine", "generator_learning_rate_share": 0.1, "generator_gradient": 0.1, "teacher_average": 0.9},
         {"kind": "super_resolution"},
     )
     whole = make_run(*stages, folder="whole")
@@ -229,9 +237,117 @@ def test_the_shuffled_teacher_learns_from_the_target_of_another_person(make_run)
     assert losses["shuffled"] != losses["real"]
 
 
-def test_a_stage_without_its_network_is_refused_by_name(make_run):
-    with pytest.raises(ConfigError, match=r"stage refine needs networks\.teacher"):
-        make_run({"kind": "refine"}, networks=NETWORKS | {"teacher": None})
+@pytest.mark.parametrize(
+    ("stage", "network"),
+    [
+        ({"kind": "refine"}, "teacher"),
+        ({"kind": "generator", "label_correction": JUDGED_CORRECTION}, "patch_discriminator"),
+    ],
+)
+def test_a_stage_without_its_network_is_refused_by_name(make_run, stage, network):
+    with pytest.raises(ConfigError, match=rf"stage {stage['kind']} needs networks\.{network}"):
+        make_run(stage, networks=NETWORKS | {network: None})
+
+
+def sharp_and_blurred(step, requires_grad=False):
+    sharp = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(step))
+    return sharp, ((sharp + sharp.roll(1, -1)) / 2).requires_grad_(requires_grad)
+
+
+@pytest.fixture
+def correction_judge(make_run):
+    correction = JUDGED_CORRECTION | {"learning_rate_share": 1.0}
+    run = make_run({"kind": "generator", "label_correction": correction})
+    return build_stage(run.stage_config, run.context).correction_judge
+
+
+def test_the_patch_discriminator_learns_to_tell_what_interpolation_smoothed(correction_judge):
+    losses = []
+    for step in range(30):
+        sharp, blurred = sharp_and_blurred(step)
+        losses.append(correction_judge.update(sharp, blurred, torch.ones_like(sharp), 0)["patch_discriminator"])
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_patch_discriminators_judgement_reaches_the_moved_target_alone(correction_judge):
+    sharp, blurred = sharp_and_blurred(0, requires_grad=True)
+    given = sharp.requires_grad_()
+    correction_judge.correction_term(given, blurred, torch.ones_like(sharp)).backward()
+    assert blurred.grad.abs().max() > 0
+    assert given.grad is None
+    assert all(weights.grad is None for weights in correction_judge.network.parameters())
+    assert all(weights.requires_grad for weights in correction_judge.network.parameters())
+
+
+def test_the_patch_discriminator_gives_the_generator_no_gradient(make_run):
+    # The generator takes the same step whether the correction is judged or not; its own targets are as they are.
+    weights = []
+    for adversarial in (0.0, 100.0):
+        correction = LABEL_CORRECTION | {"start_step": 0, "adversarial": adversarial}
+        run = make_run({"kind": "generator", "label_correction": correction}, folder=str(adversarial))
+        run.train_step()
+        weights.append(run.networks["generator"].state_dict())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_the_generators_loss_does_not_reach_label_correction(make_run):
+    run = make_run(
+        {"kind": "generator", "label_correction": LABEL_CORRECTION | {"start_step": 0, "learning_rate_share": 0.0}}
+    )
+    run.train_step()
+    assert all(weights.grad is None for weights in run.networks["label_correction"].parameters())
+
+
+@pytest.mark.parametrize("subtracted", [True, False])
+def test_a_drift_of_all_flows_reaches_the_target_unless_it_is_taken_off(make_run, subtracted):
+    correction = LABEL_CORRECTION | {"start_step": 0, "subtract_mean_flow": subtracted}
+    run = make_run({"kind": "generator", "label_correction": correction})
+    torch.nn.init.constant_(run.networks["label_correction"].registration.flow_head.bias, 2.0)
+    stage, (batch, _) = build_stage(run.stage_config, run.context), run.draw(2)
+    pairs = batch.pairs()
+    change = ((stage._moved(pairs).image - pairs.truth).abs() * pairs.brain).sum() / pairs.brain.sum()
+    assert (change < 1e-3) == subtracted
+
+
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_the_generators_own_losses_count_as_the_configuration_says(make_run, tiny_values, monkeypatch, weight):
+    run = make_run({"kind": "generator"}, losses=tiny_values["losses"] | {"own": weight})
+    monkeypatch.setattr(type(run.generator), "own_losses", lambda self: {"family": torch.tensor(0.25)})
+    assert run.train_step()["family"] == pytest.approx(0.25 * weight)
+
+
+def test_an_averaged_teacher_is_a_share_behind_the_one_that_learns(make_run):
+    run = make_run({"kind": "refine", "teacher_average": 0.9})
+    before = copy.deepcopy(run.networks["teacher"].state_dict())
+    run.train_step()
+    after, averaged = run.networks["teacher"].state_dict(), run.stage.averaged_teacher.state_dict()
+    for name, values in averaged.items():  # at the first step a tenth of the untrained one is kept
+        torch.testing.assert_close(values, 0.1 * before[name] + 0.9 * after[name])
+    assert any(not torch.equal(averaged[name], after[name]) for name in after)
+
+
+def test_the_student_learns_from_the_averaged_teacher(make_run):
+    run = make_run({"kind": "refine", "teacher_average": 0.9, "teacher_steps": 0})
+    flows = []
+    for _ in range(2):
+        run.stage = build_stage(run.stage_config, run.context)
+        torch.nn.init.constant_(run.stage.averaged_teacher.body.registration.flow_head.bias, 4.0 * len(flows))
+        flows.append(run.train_step()["student_flow"])
+    assert flows[1] > flows[0] + 0.1
+
+
+def test_a_student_is_judged_when_its_stage_ends(make_run, monkeypatch):
+    judged = []
+    monkeypatch.setattr("training.monitors.STUDENT_WINDOW", 2)
+    monkeypatch.setattr("training.monitors.check_student", lambda *measured: judged.append(measured))
+    run = make_run({"kind": "refine", "teacher": "none"})
+    steps = [run.train_step() for _ in range(2)]
+    assert judged == []
+    steps.append(run.train_step())
+    ((generator_errors, student_errors, _),) = judged
+    assert generator_errors == tuple(step["generator_error"] for step in steps[1:])
+    assert student_errors == tuple(step["student_error"] for step in steps[1:])
 
 
 def test_attention_by_difficulty_needs_a_probabilistic_discriminator(make_run):

@@ -6,7 +6,7 @@ import torch
 from MRTranslateLib.networks.refiner import Refinement, RefinementParameters
 from MRTranslateLib.networks.registration_unet import RegistrationUNetParameters
 from training.losses.registration import METHODS_WEIGHTS, registration_loss
-from training.networks.teacher import Teacher, average_into, drop_targets
+from training.networks.teacher import Teacher, drop_targets
 
 BODY = RegistrationUNetParameters(
     widths=(8, 8, 8), bottleneck_width=8, num_bottleneck_blocks=1, max_flow_voxels=4.0, diffeomorphic=False
@@ -92,16 +92,3 @@ def test_dropout_hides_a_tenth_of_the_targets_whole():
     hidden = (seen == 0).flatten(1).all(dim=1)
     assert hidden.float().mean().item() == pytest.approx(0.1, abs=0.02)
     assert torch.equal(seen[~hidden], targets[~hidden])
-
-
-def test_the_averaged_teacher_follows_slowly():
-    averaged, current = build(), build()
-    for parameter in averaged.parameters():
-        torch.nn.init.zeros_(parameter)
-    for parameter in current.parameters():
-        torch.nn.init.ones_(parameter)
-    average_into(averaged, current, 0.9)
-    average_into(averaged, current, 0.9)
-    assert all(torch.allclose(parameter, torch.tensor(1 - 0.9**2)) for parameter in averaged.parameters())
-    with pytest.raises(ValueError, match=r"decay must be in 0..1, got 1.2"):
-        average_into(averaged, current, 1.2)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 import yaml
 
+from MRTranslateLib.io import read_mask, read_volume, write_volume
 from MRTranslateLib.models.bundle import open_bundle
 from Testing.library.model_examples import write_example
 from training.__main__ import main
@@ -60,6 +63,17 @@ def fit(config, data, run):
         ({"precision": "fp8"}, "precision"),
         ({"generator": {"architecture": "unet25d", "parameters": {"widths": [8, 16]}}}, "num_neighbours"),
         ({"generator": {"architecture": "unet9d", "parameters": {}}}, "unet9d"),
+        (
+            {
+                "data": {
+                    "realign": [],
+                    "crop_voxels": [33, 32],
+                    "lesion_fraction": 0.5,
+                    "source_count_weights": [1, 0, 0],
+                }
+            },
+            "data.crop_voxels 33 x 32 must be multiples of 4",
+        ),
     ],
 )
 def test_a_bad_configuration_is_refused_by_file_and_key_and_nothing_is_written(
@@ -95,6 +109,48 @@ def test_data_with_nobody_to_judge_by_are_refused(capsys, config_file, phantom_d
     (tmp_path / "data" / "sub-a").symlink_to(phantom_data / "sub-a")
     assert "val split" in refused(capsys, 3, fit(config_file(), tmp_path / "data", tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def spoilt_data(phantom_data, tmp_path):
+    """A copy of the data that a test may spoil."""
+    return Path(shutil.copytree(phantom_data, tmp_path / "spoilt"))
+
+
+def test_a_person_on_two_splits_is_refused_by_name_and_nothing_is_written(capsys, config_file, spoilt_data, tmp_path):
+    table = spoilt_data / "participants.tsv"
+    table.write_text(table.read_text() + "sub-a\tn/a\tval\tT1w+T2w\ttrue\tyes\n")
+    said = refused(capsys, 3, fit(config_file(), spoilt_data, tmp_path / "run"))
+    assert "sub-a stands in two splits" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_image_is_refused_by_name_and_nothing_is_written(capsys, config_file, spoilt_data, tmp_path):
+    path = next(spoilt_data.glob("sub-a/anat/*T2w.nii.gz"))
+    path.unlink()
+    assert str(path) in refused(capsys, 3, fit(config_file(), spoilt_data, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_image_that_shows_nothing_is_refused_by_name_and_nothing_is_written(
+    capsys, config_file, spoilt_data, tmp_path, cache_folder
+):
+    for path in spoilt_data.glob("sub-a/anat/*.nii.gz"):
+        volume = read_volume(path)
+        write_volume(path, volume.with_array(np.zeros_like(volume.array)), overwrite=True)
+    said = refused(capsys, 3, fit(config_file(), spoilt_data, tmp_path / "run"))
+    assert "sub-a_T1w.nii.gz: shows nothing, every voxel is 0 or less" in said
+    assert not (tmp_path / "run").exists()
+    assert list((cache_folder / "mrtranslate" / "training").iterdir()) == []
+
+
+def test_an_empty_lesion_mask_is_no_obstacle(config_file, tiny_values, spoilt_data, tmp_path):
+    (path,) = spoilt_data.glob("derivatives/masks/sub-a/anat/*.nii.gz")
+    volume = read_mask(path)
+    write_volume(path, volume.with_array(np.zeros_like(volume.array)), overwrite=True)
+    optimizer = tiny_values["stages"][0]["optimizer"] | {"num_steps": 1, "num_warmup_steps": 0}
+    config = config_file(stages=[tiny_values["stages"][0] | {"optimizer": optimizer}])
+    assert main([str(argument) for argument in fit(config, spoilt_data, tmp_path / "run")]) == 0
 
 
 def test_an_existing_run_is_refused_and_left_as_it_is(capsys, config_file, phantom_data, tmp_path):
@@ -178,6 +234,52 @@ def test_a_run_ends_with_checkpoint_log_validation_and_its_configuration(finishe
 def test_a_run_prepares_its_data_in_the_users_cache(finished, cache_folder):
     stored = sorted(path.name.split("-")[1] for path in (cache_folder / "mrtranslate" / "training").iterdir())
     assert stored == ["a", "b"]
+
+
+def test_beginning_with_another_architecture_is_refused_and_nothing_is_written(
+    capsys, finished, config_file, tiny_values, phantom_data, tmp_path
+):
+    capsys.readouterr()
+    generator = tiny_values["generator"]
+    wider = config_file(generator=generator | {"parameters": generator["parameters"] | {"voxel_width": 16}})
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    said = refused(capsys, 2, [*fit(wider, phantom_data, tmp_path / "second"), "--init", finished])
+    assert f"{finished}: its generator has another architecture or size" in said
+    assert not (tmp_path / "second").exists()
+    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
+
+
+def test_a_checkpoint_of_another_architecture_is_neither_resumed_nor_exported(capsys, finished, phantom_data, tmp_path):
+    capsys.readouterr()
+    path = finished / "checkpoint.pt"
+    values = torch.load(path, weights_only=True)
+    values["config"]["generator"]["parameters"]["voxel_width"] = 16
+    torch.save(values, path)
+    before = path.read_bytes()
+    data = ["--data", phantom_data]
+    wrong = "its generator has another architecture or size than its configuration says"
+    assert wrong in refused(capsys, 3, ["resume", finished, *data])
+    export = ["export", finished, "--hardware", "none", "--output", tmp_path / "model", *data]
+    assert wrong in refused(capsys, 3, export)
+    assert not (tmp_path / "model").exists()
+    assert path.read_bytes() == before
+
+
+def test_a_run_is_not_resumed_on_other_data(capsys, finished, spoilt_data):
+    capsys.readouterr()
+    path = next(spoilt_data.glob("sub-a/anat/*T2w.nii.gz"))
+    volume = read_volume(path)
+    write_volume(path, volume.with_array(volume.array * 2), overwrite=True)
+    said = refused(capsys, 3, ["resume", finished, "--data", spoilt_data])
+    assert f"{finished}: was trained on data of fingerprint" in said
+
+
+def test_a_component_that_no_bundle_holds_is_refused_by_check_before_training(capsys, config_file, tiny_values):
+    united = yaml.safe_load((CONFIGS / "united_gpu.yaml").read_text())["networks"]["super_resolution"]
+    wide = united | {"widths": [80, 64, 48, 24]}
+    config = config_file(networks=tiny_values["networks"] | {"super_resolution": wide})
+    said = refused(capsys, 2, ["check", config])
+    assert "networks.super_resolution has 10.06 M weights, 19.2 MiB in a bundle" in said
 
 
 def test_resuming_a_finished_run_changes_nothing(finished, phantom_data):

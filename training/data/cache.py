@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import atomic_file, sha256_of
 from MRTranslateLib.inference.prepare import BOX_MARGIN_VOXELS
 from MRTranslateLib.inference.working_grid import brain_box, working_grid
@@ -78,8 +79,14 @@ def prepare(scan: Scan, *, realign: bool) -> CachedScan:
     The brain of a skull-stripped scan is where any contrast is not zero, without islands and holes. Scans as they
     come from the scanner are treated as the library treats them: brain extracted from the first contrast, the others
     registered to it, all sampled on 1 mm.
+
+    Raises:
+        InputError: If an image is empty or no brain is found, by file.
     """
     volumes = {contrast: to_canonical(read_volume(path)) for contrast, path in scan.files.items()}
+    for contrast, volume in volumes.items():
+        if not (volume.array > 0).any():
+            raise InputError(f"{scan.files[contrast]}: shows nothing, every voxel is 0 or less; fetch the file again")
     if realign:
         volumes = _realigned(volumes)
     if scan.one_grid:
@@ -89,6 +96,8 @@ def prepare(scan: Scan, *, realign: bool) -> CachedScan:
         first = _isotropic(next(iter(volumes.values())))
         brain = resample(brain_mask(next(iter(volumes.values()))).volume, first, interpolation="nearest").array
         volumes = _on_one_grid(volumes, first)
+    if not brain.any():
+        raise InputError(f"{next(iter(scan.files.values()))}: no brain was found in it; leave {scan.case_id} out")
     mask = first.with_array(brain)
     box = brain_box(brain, BOX_MARGIN_VOXELS)
     images = {}

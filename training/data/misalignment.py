@@ -19,7 +19,6 @@ from torch.nn import functional
 
 from MRTranslateLib.networks.warp import compose_flows, identity_grid, warp
 
-AFFINE_LEVELS = (1, 2, 3, 4, 5)
 ELASTIC_LEVELS_VOXELS = (1, 2, 4, 6, 8)
 ROTATION_PER_LEVEL_DEG = 1.0
 SHIFT_PER_LEVEL = 0.02
@@ -46,10 +45,6 @@ class Misalignment:
     def move(self, images: Tensor) -> Tensor:
         """``(B, C, H, W)`` as the moved patient shows it; 0 where the original showed nothing."""
         return warp(images, self.flow, outside="zeros")
-
-    def move_mask(self, masks: Tensor) -> Tensor:
-        """0/1 masks moved alike: 1 where the moved mask covers at least half of the voxel."""
-        return (self.move(masks) >= 0.5).to(masks.dtype)
 
     def remaining(self, flow: Tensor) -> Tensor:
         """What is left after a correction, exactly and without inverting anything.

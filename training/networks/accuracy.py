@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from training.losses.weighted_mean import weighted_mean
+from training.running_mean import RunningMean
 
 
 @torch.no_grad()
@@ -23,33 +24,7 @@ def accuracy(margins: tuple[Tensor, Tensor], weight: Tensor | None = None) -> fl
     return float((of_real + of_synthetic) / 2)
 
 
-class DiscriminatorAccuracy:
-    """Accuracy over the last steps, forgotten exponentially.
+class DiscriminatorAccuracy(RunningMean):
+    """Accuracy over the last steps, 0..1, forgotten exponentially; 100 steps are a usual window."""
 
-    Args:
-        window_steps: After so many steps a value counts 1/e; 100 is usual.
-    """
-
-    def __init__(self, window_steps: float) -> None:
-        if window_steps < 1:
-            raise ValueError(f"window_steps must be 1 or more, got {window_steps}")
-        self.decay = 1 - 1 / window_steps
-        self._total, self._mass = 0.0, 0.0
-
-    def update(self, value: float) -> None:
-        """Add the accuracy of one step."""
-        self._total = self.decay * self._total + value
-        self._mass = self.decay * self._mass + 1
-
-    @property
-    def value(self) -> float:
-        """Weighted mean of the values so far, 0..1; 0.5 before the first."""
-        return self._total / self._mass if self._mass > 0 else 0.5
-
-    def state_dict(self) -> dict[str, float]:
-        """What a resumed run needs."""
-        return {"total": self._total, "mass": self._mass}
-
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        """Continue from :meth:`state_dict`."""
-        self._total, self._mass = state["total"], state["mass"]
+    START = 0.5

@@ -12,6 +12,7 @@ from training.config import TrainingConfig
 from training.networks.difference_projection import DifferenceProjectionDiscriminator
 from training.networks.global_discriminator import GlobalDiscriminator
 from training.networks.label_correction import LabelCorrection
+from training.networks.patch_discriminator import PatchDiscriminator
 from training.networks.teacher import Teacher
 
 AVERAGED = ("generator", "student", "super_resolution")
@@ -40,4 +41,6 @@ def build_networks(config: TrainingConfig) -> nn.ModuleDict:
         networks["super_resolution"] = SuperResolver(sizes.super_resolution)
     if sizes.difference_projection is not None:
         networks["difference_projection"] = DifferenceProjectionDiscriminator(sizes.difference_projection)
+    if sizes.patch_discriminator is not None:
+        networks["patch_discriminator"] = PatchDiscriminator(sizes.patch_discriminator)
     return networks

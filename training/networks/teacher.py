@@ -66,16 +66,3 @@ def drop_targets(targets: Tensor, random: torch.Generator, probability: float = 
     """
     kept = torch.rand(len(targets), 1, 1, 1, generator=random) >= probability
     return targets * kept.to(targets)
-
-
-@torch.no_grad()
-def average_into(averaged: nn.Module, current: nn.Module, decay: float) -> None:
-    """Move an averaged teacher towards the current one (METHODS 9.2): ``decay * averaged + (1 - decay) * current``.
-
-    Raises:
-        ValueError: If ``decay`` is outside 0..1.
-    """
-    if not 0 <= decay <= 1:
-        raise ValueError(f"decay must be in 0..1, got {decay}")
-    for kept, new in zip(averaged.parameters(), current.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)

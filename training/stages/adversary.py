@@ -7,9 +7,8 @@ the step (corrected where label correction is on).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,10 +23,7 @@ from training.losses.gradient_difference import gradient_difference
 from training.losses.gradient_penalty import lazy_r1_penalty
 from training.monitors import DiscriminatorMonitor
 from training.networks.accuracy import DiscriminatorAccuracy, accuracy
-from training.stages.stage import StageContext, make_optimizer, minimize, set_learning_rate, values_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from training.stages.stage import StageContext, fixed, make_optimizer, minimize, set_learning_rate, values_of
 
 ACCURACY_WINDOW_STEPS = 200
 
@@ -86,7 +82,7 @@ class Adversary:
             "global_discriminator": self.settings.global_weight,
         }
         terms: dict[str, Tensor] = {}
-        with _fixed(self.networks.values()):
+        with fixed(self.networks.values()):
             for name, network in self.networks.items():
                 if weights[name] == 0:
                     continue
@@ -125,16 +121,3 @@ class Adversary:
         self.optimizer.load_state_dict(state["optimizer"])
         for name, meter in self.accuracies.items():
             meter.load_state_dict(state["accuracies"][name])
-
-
-@contextmanager
-def _fixed(networks: Any) -> Iterator[None]:
-    """Without gradients for the weights of these networks; through them they still flow."""
-    parameters = [parameter for network in networks for parameter in network.parameters() if parameter.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)

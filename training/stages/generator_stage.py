@@ -12,15 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from MRTranslateLib.networks.warp import warp
 from training.batch import Pairs, StepBatch, truth_of
-from training.config import GeneratorStageConfig
+from training.config import GeneratorStageConfig, LabelCorrectionConfig
 from training.data.misalignment import draw_misalignment
 from training.losses.consistency import consistency
 from training.losses.label_correction import image_terms, known_flow_terms
 from training.losses.supervised import supervised_terms
 from training.monitors import FoldingMonitor, GaugeMonitor
+from training.networks.label_correction import CorrectedTarget
 from training.stages.adversary import Adversary
 from training.stages.attack import Attack
+from training.stages.correction_judge import CorrectionJudge
+from training.stages.mean_flow import MeanFlow
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
 
 TRANSLATION_NOISE = 0.02
@@ -45,6 +49,12 @@ class GeneratorStage(Stage):
                     settings.optimizer,
                     correction.learning_rate_share,
                 )
+        self.correction_judge: CorrectionJudge | None = None
+        if correction is not None and correction.adversarial > 0:
+            self.correction_judge = CorrectionJudge(correction, settings.optimizer, context)
+        self.mean_flow: MeanFlow | None = None
+        if correction is not None and correction.subtract_mean_flow:
+            self.mean_flow = MeanFlow(context.processes)
         self.adversary: Adversary | None = None
         if settings.adversarial is not None:
             self.adversary = Adversary(settings.adversarial, settings.optimizer, context)
@@ -61,8 +71,7 @@ class GeneratorStage(Stage):
             predicted = self.generator(slices, batch.target_code, truth_of(batch, random))
         pairs = batch.pairs()
         synthetic = pairs.pick(predicted.float())
-        target, losses = self._corrected(pairs, synthetic, step, random)
-        measured: dict[str, float] = {}
+        target, losses, measured = self._corrected(pairs, synthetic, step, random)
         attention = None
         if self.adversary is not None:
             measured |= self.adversary.update(pairs, synthetic.detach(), target, step)
@@ -70,7 +79,7 @@ class GeneratorStage(Stage):
             losses |= self.adversary.generator_terms(pairs, synthetic, target)
         weights = self.context.config.losses
         losses |= supervised_terms(synthetic, target, pairs.brain, pairs.lesion, weights, attention)
-        losses |= self.plain_generator.own_losses()
+        losses |= {name: weights.own * term for name, term in self.plain_generator.own_losses().items()}
         if attacked is not None and self.attack is not None and self.settings.attack is not None:
             clean = pairs.pick(self.plain_generator.fast_pred(batch.slices, batch.target_code))
             losses["consistency"] = self.settings.attack.consistency * consistency(synthetic, clean, pairs.brain)
@@ -81,36 +90,56 @@ class GeneratorStage(Stage):
 
     def _corrected(
         self, pairs: Pairs, synthetic: Tensor, step: int, random: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The target that everything else compares with, and the correction's own losses."""
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, float]]:
+        """The target that everything else compares with, the correction's own losses, and what was measured."""
         settings = self.settings.label_correction
         if settings is None:
-            return pairs.truth, {}
+            return pairs.truth, {}, {}
         losses: dict[str, Tensor] = {}
-        corrected = self.label_correction(pairs.truth, *pairs.condition)
-        target = pairs.truth
+        measured: dict[str, float] = {}
+        target, corrected = pairs.truth, None
         if step >= settings.start_step:
+            corrected = self._moved(pairs)
             target = corrected.image.detach()
-            self.folding.observe(corrected.flow.detach(), pairs.brain)
-            self.gauge.observe(corrected.flow.detach(), pairs.brain)
         if settings.learning_rate_share > 0:
-            motion = draw_misalignment(
-                len(pairs.rows),
-                (pairs.truth.shape[-2], pairs.truth.shape[-1]),
-                affine_level=settings.known_motion_affine_level,
-                elastic_voxels=settings.known_motion_elastic_voxels,
-                random=random,
-                device=pairs.truth.device,
-            )
-            # Where real pairs are misaligned, only the translation itself is known to lie on its sources.
-            aligned = pairs.truth if settings.known_motion_of == "target" else _imaged(synthetic, pairs, random)
-            found = self.label_correction(motion.move(aligned), *pairs.condition)
-            for name, term in known_flow_terms(found, motion.correction, pairs.brain).items():
-                losses[f"known_motion_{name}"] = term
-            if step >= settings.start_step:
+            losses |= self._known_motion(pairs, synthetic, settings, random)
+            if corrected is not None:
                 for name, term in image_terms(corrected, synthetic, pairs.brain).items():
                     losses[f"label_correction_{name}"] = term
-        return target, losses
+                if self.correction_judge is not None:
+                    measured = self.correction_judge.update(pairs.truth, target, pairs.brain, step)
+                    losses["label_correction_adversarial"] = self.correction_judge.correction_term(
+                        pairs.truth, corrected.image, pairs.brain
+                    )
+        return target, losses, measured
+
+    def _moved(self, pairs: Pairs) -> CorrectedTarget:
+        """The targets in the frame of their sources, watched for folds and for a drift of all flows alike."""
+        corrected: CorrectedTarget = self.label_correction(pairs.truth, *pairs.condition)
+        if self.mean_flow is not None:
+            flow = self.mean_flow.taken_off(corrected.flow, pairs.brain)
+            corrected = CorrectedTarget(warp(pairs.truth, flow), flow)
+        self.folding.observe(corrected.flow.detach(), pairs.brain)
+        self.gauge.observe(corrected.flow.detach(), pairs.brain)
+        return corrected
+
+    def _known_motion(
+        self, pairs: Pairs, synthetic: Tensor, settings: LabelCorrectionConfig, random: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Losses of the correction on pairs that are moved on purpose."""
+        motion = draw_misalignment(
+            len(pairs.rows),
+            (pairs.truth.shape[-2], pairs.truth.shape[-1]),
+            affine_level=settings.known_motion_affine_level,
+            elastic_voxels=settings.known_motion_elastic_voxels,
+            random=random,
+            device=pairs.truth.device,
+        )
+        # Where real pairs are misaligned, only the translation itself is known to lie on its sources.
+        aligned = pairs.truth if settings.known_motion_of == "target" else _imaged(synthetic, pairs, random)
+        found = self.label_correction(motion.move(aligned), *pairs.condition)
+        terms = known_flow_terms(found, motion.correction, pairs.brain)
+        return {f"known_motion_{name}": term for name, term in terms.items()}
 
     def observe(self, clean_psnr_db: float) -> None:
         """See :meth:`training.stages.stage.Stage.observe`."""
@@ -120,6 +149,10 @@ class GeneratorStage(Stage):
     def state_dict(self) -> dict[str, Any]:
         """See :meth:`training.stages.stage.Stage.state_dict`."""
         state: dict[str, Any] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        if self.mean_flow is not None:
+            state["mean_flow"] = self.mean_flow.state_dict()
+        if self.correction_judge is not None:
+            state["correction_judge"] = self.correction_judge.state_dict()
         if self.adversary is not None:
             state["adversary"] = self.adversary.state_dict()
         if self.attack is not None:
@@ -130,6 +163,10 @@ class GeneratorStage(Stage):
         """Continue from :meth:`state_dict`."""
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state[name])
+        if self.mean_flow is not None:
+            self.mean_flow.load_state_dict(state["mean_flow"])
+        if self.correction_judge is not None:
+            self.correction_judge.load_state_dict(state["correction_judge"])
         if self.adversary is not None:
             self.adversary.load_state_dict(state["adversary"])
         if self.attack is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from MRTranslateLib.networks.refiner import Refinement
 from training.batch import Pairs, StepBatch, truth_of
@@ -14,7 +15,8 @@ from training.config import RefineStageConfig
 from training.losses.distillation import METHODS_WEIGHTS, WITHOUT_TEACHER, DistillationLoss, scale_gradient
 from training.losses.masked_error import masked_absolute_error
 from training.losses.registration import registration_loss
-from training.monitors import FoldingMonitor
+from training.monitors import FoldingMonitor, StudentMonitor
+from training.networks.averaging import average_into
 from training.networks.teacher import drop_targets
 from training.stages.attack import Attack
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
@@ -41,6 +43,10 @@ class RefineStage(Stage):
             self.optimizers["generator"] = make_optimizer(self.plain_generator.parameters(), settings.optimizer, share)
         self.attack = None if settings.attack is None else Attack(settings.attack, context)
         self.student_folding, self.teacher_folding = FoldingMonitor("student"), FoldingMonitor("teacher")
+        self.student_monitor = StudentMonitor()
+        self.averaged_teacher: nn.Module | None = None
+        if self.teacher is not None and settings.teacher_average > 0:
+            self.averaged_teacher = copy.deepcopy(context.networks["teacher"]).requires_grad_(False)
 
     def _distillation(self) -> DistillationLoss:
         networks = self.context.config.networks
@@ -77,26 +83,45 @@ class RefineStage(Stage):
                 losses[f"student_{name}"] = term
         optimizers = [optimizer for name, optimizer in self.optimizers.items() if name == "teacher" or not learns_alone]
         loss = minimize(losses, optimizers, self.settings.optimizer.gradient_clip_norm)
+        if self.averaged_teacher is not None:
+            average_into(self.averaged_teacher, self.context.networks["teacher"], self._teacher_share(step))
         measured = {"generator_error": float(masked_absolute_error(synthetic.detach(), pairs.truth, pairs.brain))}
         if not learns_alone:
-            measured["student_error"] = float(masked_absolute_error(student.image.detach(), pairs.truth, pairs.brain))
-            measured["student_flow_voxels"] = _mean_length(student.flow, pairs)
+            measured |= self._judge_student(student, measured["generator_error"], pairs, step)
         return {"loss": loss, **values_of(losses), **measured}
+
+    def _teacher_share(self, step: int) -> float:
+        """What the average keeps: little at first, so that it soon forgets the untrained teacher."""
+        return min(self.settings.teacher_average, (1 + step) / (10 + step))
+
+    def _judge_student(self, student: Refinement, generator_error: float, pairs: Pairs, step: int) -> dict[str, float]:
+        """How far it is and how far it moves; at the stage's end, whether anything was distilled (METHODS 9.2)."""
+        error = float(masked_absolute_error(student.image.detach(), pairs.truth, pairs.brain))
+        moved = _mean_length(student.flow, pairs)
+        self.student_monitor.observe(generator_error, error, moved)
+        if step + 1 == self.settings.optimizer.num_steps:
+            self.student_monitor.judge()
+        return {"student_error": error, "student_flow_voxels": moved}
 
     def _taught(
         self, batch: StepBatch, pairs: Pairs, synthetic: Tensor, losses: dict[str, Tensor], random: torch.Generator
     ) -> Refinement | None:
-        """The teacher's output, with its losses added; the target of another person in the shuffled control."""
+        """What the student learns from, with the teacher's losses added; another's target in the shuffled control."""
         if self.teacher is None:
             return None
         target = pairs.truth
         if self.settings.teacher == "shuffled":
             target = batch.truth[(pairs.rows + 1) % len(batch.truth), pairs.channels][:, None]
-        taught: Refinement = self.teacher(synthetic, drop_targets(target, random), *pairs.condition)
+        seen = drop_targets(target, random)
+        taught: Refinement = self.teacher(synthetic, seen, *pairs.condition)
         self.teacher_folding.observe(taught.flow.detach(), pairs.brain)
         for name, term in registration_loss(taught, target, pairs.brain).items():
             losses[f"teacher_{name}"] = term
-        return taught
+        if self.averaged_teacher is None:
+            return taught
+        with torch.no_grad():
+            steady: Refinement = self.averaged_teacher(synthetic, seen, *pairs.condition)
+        return steady
 
     def observe(self, clean_psnr_db: float) -> None:
         """See :meth:`training.stages.stage.Stage.observe`."""
@@ -107,6 +132,8 @@ class RefineStage(Stage):
         """See :meth:`training.stages.stage.Stage.state_dict`."""
         state: dict[str, Any] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         state["distillation"] = self.distillation.state_dict()
+        if self.averaged_teacher is not None:
+            state["averaged_teacher"] = self.averaged_teacher.state_dict()
         if self.attack is not None:
             state["attack"] = self.attack.state_dict()
         return state
@@ -116,6 +143,8 @@ class RefineStage(Stage):
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state[name])
         self.distillation.load_state_dict(state["distillation"])
+        if self.averaged_teacher is not None:
+            self.averaged_teacher.load_state_dict(state["averaged_teacher"])
         if self.attack is not None:
             self.attack.load_state_dict(state["attack"])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +137,19 @@ def minimize(losses: Mapping[str, Tensor], optimizers: Iterable[torch.optim.Opti
             nn.utils.clip_grad_norm_(group["params"], clip_norm)
         optimizer.step()
     return value
+
+
+@contextmanager
+def fixed(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Without gradients for the weights of these networks; through them they still flow."""
+    parameters = [parameter for network in networks for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 def values_of(losses: Mapping[str, Tensor]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,15 @@ from training.stages.stage import Stage, StageContext, make_optimizer, minimize,
 
 FINEST_SPACING_MM = 1.0
 """Of the slices in the cache."""
+
+
+THICK_SLICES_START: Literal["acquired", "synthetic"] = "acquired"
+"""To what the branch learns to add details where slices are thick; the model card says it (``thick_slices_start``).
+
+The synthetic volume as the same thick slices would have shown it needs the translation of 10 to 20 neighbouring slices
+per trained one, several times the cost of the step. So the branch is told none, compares in plane alone, and begins
+with the acquired slices themselves; the synthetic slice guides it. Weights mean one or the other: never change this for
+a run that has begun."""
 
 
 def stack_reach(thickness_mm: float) -> int:

@@ -1,0 +1,326 @@
+"""Super-resolves an acquired low-resolution target with the help of what was synthesised (system C, METHODS 3.1, 4.1).
+
+Whatever the acquisition's orientation, it is imitated on its own grid: the synthetic volume is sampled on sub-voxels of
+that grid, then k-space is cropped along its pixels and the slice profile is applied across its slices (proposals; the
+paper crops k-space on the grid of the image). The same interpolation brings both back, so what differs between them is
+what the acquisition shows the synthetic volume to lack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import ModelError
+from MRTranslateLib.inference.device import Execution
+from MRTranslateLib.inference.low_resolution import SEEN_TOLERANCE, LowResolution
+from MRTranslateLib.inference.prepare import Prepared
+from MRTranslateLib.inference.slices import SliceJob, SliceResult, run_settings, translate_slices
+from MRTranslateLib.models.components import SuperResolutionCard
+from MRTranslateLib.networks.generator import Generator
+from MRTranslateLib.networks.k_space import along_axis, k_space_matrix
+from MRTranslateLib.networks.slice_profile import interpolation_matrix, slice_profile_matrix
+from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolver
+from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE
+from MRTranslateLib.preprocessing.resampling import resample
+from MRTranslateLib.progress import Progress
+from MRTranslateLib.volume import Volume, from_slices, to_slices
+
+LEAST_SHARE = 0.8
+"""No acquisition that is worth using lowers the 99.5th percentile further; where it seems to, the synthesis failed."""
+SYNTHESIS_SHARE = 0.6
+"""Of the time, about; the rest is the branch's."""
+
+
+def super_resolve(
+    generator: Generator,
+    resolver: SuperResolver,
+    component: SuperResolutionCard,
+    prepared: Prepared,
+    target: Contrast,
+    low: LowResolution,
+    execution: Execution,
+    progress: Progress,
+) -> SliceResult:
+    """Synthesise the whole brain and super-resolve the acquired target with it.
+
+    Args:
+        generator: Weights loaded.
+        resolver: Weights loaded; both are moved to the device and left there.
+        component: What the resolver was trained for.
+        prepared: The sources.
+        target: Contrast that ``low`` shows.
+        low: What was acquired.
+        execution: Where and how.
+        progress: Told of stages ``translate`` and ``super-resolve``, 0..1 over both.
+
+    Returns:
+        The slices ``prepared.indices``, 0..1.
+
+    Raises:
+        ModelError: If the resolver needs what this version does not give it.
+        CancelledError: If the caller asks to stop.
+    """
+    synthesis = synthesize_brain(generator, prepared, target, execution, _part(progress, 0.0, SYNTHESIS_SHARE))
+    scaled = at_full_resolution_scale(low, prepared, synthesis.slices)
+    resolved = resolve_slices(
+        resolver, component, prepared, scaled, synthesis.slices, execution, _part(progress, SYNTHESIS_SHARE, 1.0)
+    )
+    return SliceResult(resolved.slices, resolved.device, (*synthesis.fallbacks, *resolved.fallbacks))
+
+
+def synthesize_brain(
+    generator: Generator, prepared: Prepared, target: Contrast, execution: Execution, progress: Progress
+) -> SliceResult:
+    """Every slice of the brain's box, ``(S, H, W)``, also those between the output's; zero where no source shows any.
+
+    Arguments and errors as for :func:`super_resolve`.
+    """
+    first, last = prepared.brain_range
+    rows = np.arange(first, last + 1)
+    job = SliceJob(prepared.slices, target, rows, prepared.brain_range, prepared.grid.neighbour_stride)
+    made = translate_slices(generator, job, execution, progress)
+    volume = np.zeros(_shape(prepared), np.float32)
+    volume[rows] = made.slices
+    tissue = np.logical_or.reduce([source > 0 for source in prepared.slices.values()])
+    return SliceResult(volume * tissue, made.device, made.fallbacks)
+
+
+def at_full_resolution_scale(low: LowResolution, prepared: Prepared, synthetic: NDArray[np.float32]) -> LowResolution:
+    """The acquired target in units in which 1 is the 99.5th percentile of its contrast at full resolution.
+
+    Large voxels blur the brightest away: in T2w, the 99.5th percentile falls by 3 to 8 % (measured at slices of 3 mm
+    and at four times larger pixels), and a target normalised by its own would be brighter than everything the networks
+    know by as much. How far it falls is read from the synthetic volume, never from a real one (proposal).
+
+    Args:
+        low: Normalised by its own percentile.
+        prepared: The sources.
+        synthetic: ``(S, H, W)``, every slice of the brain's box.
+    """
+    box = _box_grid(prepared, synthetic.shape)
+    inside = resample(prepared.brain.volume, box, interpolation="nearest").array
+    inside_low = resample(prepared.brain.volume, low.volume, transform=low.back, interpolation="nearest").array
+    full = float(np.percentile(from_slices(synthetic)[inside], BRAIN_PERCENTILE))
+    blurred = as_acquired(low, box.with_array(from_slices(synthetic)))
+    share = float(np.percentile(blurred[inside_low], BRAIN_PERCENTILE)) / full if full > 0 else 1.0
+    values = low.volume.array * np.float32(np.clip(share, LEAST_SHARE, 1.0))
+    return replace(low, volume=low.volume.with_array(values))
+
+
+def resolve_slices(
+    resolver: SuperResolver,
+    component: SuperResolutionCard,
+    prepared: Prepared,
+    low: LowResolution,
+    synthetic: NDArray[np.float32],
+    execution: Execution,
+    progress: Progress,
+) -> SliceResult:
+    """Super-resolve with a synthetic volume ``(S, H, W)`` of the brain's box; see :func:`super_resolve`."""
+    inputs = branch_inputs(resolver, component, prepared, low, synthetic)
+    result = np.empty((len(prepared.indices), *synthetic.shape[1:]), np.float32)
+    device, fallbacks = execution.device, list[str]()
+    with run_settings(execution), torch.inference_mode():
+        resolver.to(device).eval()
+        done = 0
+        while done < len(prepared.indices):
+            progress.step("super-resolve", done / len(prepared.indices))
+            try:
+                predicted = _run(resolver, inputs, int(prepared.indices[done]), execution, device)
+            except torch.OutOfMemoryError:
+                if device == "cpu":
+                    raise
+                device = "cpu"
+                resolver.to(device)
+                torch.cuda.empty_cache()
+                fallbacks.append("GPU memory ran out: super-resolved on the CPU")
+                continue
+            result[done] = predicted[: result.shape[1], : result.shape[2]]
+            done += 1
+    return SliceResult(result, device, tuple(fallbacks))
+
+
+@dataclass(frozen=True, eq=False)
+class BranchInputs:
+    """Everything the branch reads of one volume; ``H`` and ``W`` are multiples of its ``size_multiple``.
+
+    Attributes:
+        images: ``(S, H / r, W / r)``, the acquired target; what the branch compares it with where it shows nothing.
+        seen: The same acquisition of the synthetic volume; None where the branch was trained to compare in plane alone.
+        synthetic: ``(S, H, W)``.
+        sources: ``(5, S, H, W)``, zero where not given.
+        voxel_size: Along slice, row and column axis, in voxels of the working grid.
+        offsets: Where the neighbouring slices lie.
+    """
+
+    images: NDArray[np.float32]
+    seen: NDArray[np.float32] | None
+    synthetic: NDArray[np.float32]
+    sources: NDArray[np.float32]
+    voxel_size: tuple[float, float, float]
+    offsets: tuple[int, ...]
+
+
+def branch_inputs(
+    resolver: SuperResolver,
+    component: SuperResolutionCard,
+    prepared: Prepared,
+    low: LowResolution,
+    synthetic: NDArray[np.float32],
+) -> BranchInputs:
+    """Bring the acquired target to the ratio at which it enters, and imitate the acquisition.
+
+    Raises:
+        ModelError: If the resolver needs a feature pyramid, or has no entry for this target.
+    """
+    if resolver.size.pyramid_widths:
+        raise ModelError("this super-resolution branch needs the generator's features, which are not kept: train anew")
+    ratio = low.entry_ratio(resolver.size.ratios)
+    if ratio not in resolver.size.ratios:
+        raise ModelError(
+            f"the super-resolution branch enters at in-plane ratios {resolver.size.ratios} only, and {low.image.name} "
+            "has too small pixels for that: choose a model that was trained on thick slices"
+        )
+    padding = [(0, -length % resolver.size.size_multiple) for length in synthetic.shape[1:]]
+    padded = np.pad(synthetic, [(0, 0), *padding])
+    grid = _entry_grid(prepared, padded.shape, ratio)
+    fine = _box_grid(prepared, padded.shape)
+    acquired, covered = on_grid(low, low.volume.array, grid)
+    seen, _ = on_grid(low, as_acquired(low, fine.with_array(from_slices(padded))), grid)
+    if not low.stripped:
+        inside = np.pad(np.logical_or.reduce([source > 0 for source in prepared.slices.values()]), [(0, 0), *padding])
+        brain, _ = on_grid(low, as_acquired(low, fine.with_array(from_slices(inside.astype(np.float32)))), grid)
+        acquired = acquired * brain
+    right, anterior, superior = low.working_sizes
+    # Weights that were trained to start from the slices themselves saw no synthetic volume of thick slices.
+    in_plane_alone = (
+        component.thick_slices_start == "acquired" and ratio == 1 and max(right, anterior) <= SEEN_TOLERANCE
+    )
+    compared = padded if in_plane_alone else seen
+    count = resolver.size.num_neighbours
+    stride = prepared.grid.neighbour_stride if ratio == 1 else 0  # as in training
+    sources = np.zeros((len(Contrast), *padded.shape), np.float32)
+    for contrast, values in prepared.slices.items():
+        sources[contrast.channel] = np.pad(values, [(0, 0), *padding])
+    return BranchInputs(
+        images=np.where(covered, acquired, compared).clip(0, 1),
+        seen=None if in_plane_alone else seen,
+        synthetic=padded,
+        sources=sources,
+        voxel_size=(superior, anterior, right),
+        offsets=tuple((position - count // 2) * stride for position in range(count)),
+    )
+
+
+def as_acquired(low: LowResolution, volume: Volume) -> NDArray[np.float32]:
+    """What the acquisition of ``low`` would have shown of another volume.
+
+    Args:
+        low: Its geometry counts: k-space is cropped along its pixels, the slice profile applied across its slices.
+        volume: On canonical axes, 0..1, not much coarser than the working grid.
+
+    Returns:
+        float32 0..1, shape of ``low.volume``.
+    """
+    counts = [max(1, round(size)) for size in low.sizes]
+    fine = _subdivided(low.volume, counts)
+    sampled = resample(volume, fine, transform=low.back, interpolation="bspline")
+    values = torch.from_numpy(sampled.array)
+    for axis, count in enumerate(counts):
+        if count == 1:
+            continue
+        num_fine = values.shape[axis]
+        if axis == low.slice_axis:
+            centres = (torch.arange(num_fine // count, dtype=torch.float64) + 0.5) * count - 0.5
+            matrix = slice_profile_matrix(centres, num_fine, count)
+        else:
+            matrix = k_space_matrix(num_fine, num_fine // count)
+        values = along_axis(values, matrix, axis)
+    result: NDArray[np.float32] = values.abs().clamp(0, 1).numpy()
+    return result
+
+
+def on_grid(
+    low: LowResolution, array: NDArray[np.float32], grid: Volume
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Values on the grid of ``low`` at the voxels of another one, as slices, and which of these its scan covers.
+
+    Linear between voxels that are larger than those of ``grid``, as in training; else cubic.
+    """
+    counts = [
+        max(1, round(size / grid.spacing_mm[axis]))
+        for size, axis in zip(low.volume.spacing_mm, low.working_axes, strict=True)
+    ]
+    values = torch.from_numpy(np.ascontiguousarray(array))
+    for axis, count in enumerate(counts):
+        if count > 1:
+            num_voxels = values.shape[axis]
+            centres = (torch.arange(num_voxels, dtype=torch.float64) + 0.5) * count - 0.5
+            values = along_axis(values, interpolation_matrix(centres, num_voxels * count), axis)
+    finer = _subdivided(low.volume, counts).with_array(values.numpy())
+    sampled = resample(finer, grid, transform=low.transform, interpolation="bspline")
+    field = finer.with_array(np.ones(finer.shape, np.uint8))
+    covered = resample(field, grid, transform=low.transform, interpolation="nearest")
+    return np.ascontiguousarray(to_slices(sampled.array)), np.ascontiguousarray(to_slices(covered.array > 0))
+
+
+def _run(
+    resolver: SuperResolver, inputs: BranchInputs, row: int, execution: Execution, device: str
+) -> NDArray[np.float32]:
+    """One slice ``(H, W)``, clipped to 0..1; beyond the ends of the volume the neighbours are those at the ends."""
+    rows = [min(max(row + offset, 0), len(inputs.images) - 1) for offset in inputs.offsets]
+
+    def batch(values: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(values)[None].to(device)
+
+    low_resolution = LowResolutionTarget(
+        batch(inputs.images[rows]),
+        torch.tensor([inputs.voxel_size], device=device),
+        None if inputs.seen is None else batch(inputs.seen[row, None]),
+    )
+    with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=execution.precision == "bf16"):
+        resolved = resolver(low_resolution, batch(inputs.synthetic[row, None]), batch(inputs.sources[:, row]))
+    prediction: NDArray[np.float32] = resolved.prediction[0, 0].float().clamp(0, 1).cpu().numpy()
+    return prediction
+
+
+def _shape(prepared: Prepared) -> tuple[int, int, int]:
+    num_slices, height, width = next(iter(prepared.slices.values())).shape
+    return num_slices, height, width
+
+
+def _box_grid(prepared: Prepared, shape: tuple[int, ...]) -> Volume:
+    """The brain's box in the working grid, canonical axes, for slices ``(S, H, W)``; the array is a placeholder."""
+    affine = prepared.grid.grid.affine.copy()
+    affine[:, 3] = affine @ [*(part.start for part in prepared.box), 1.0]
+    return Volume(np.broadcast_to(np.float32(0), shape[::-1]), affine)
+
+
+def _entry_grid(prepared: Prepared, shape: tuple[int, ...], ratio: int) -> Volume:
+    """The box with ``ratio`` times larger pixels, same edges."""
+    box = _box_grid(prepared, shape)
+    affine = box.affine @ np.diag([ratio, ratio, 1.0, 1.0])
+    affine[:, 3] = box.affine @ [(ratio - 1) / 2, (ratio - 1) / 2, 0.0, 1.0]
+    right, anterior, superior = box.shape
+    return Volume(np.broadcast_to(np.float32(0), (right // ratio, anterior // ratio, superior)), affine)
+
+
+def _subdivided(volume: Volume, counts: list[int]) -> Volume:
+    """The grid that cuts each voxel into ``counts`` parts along its axes; the array is a placeholder."""
+    affine = volume.affine @ np.diag([*(1 / count for count in counts), 1.0])
+    affine[:, 3] = volume.affine @ [*((1 / count - 1) / 2 for count in counts), 1.0]
+    shape = tuple(length * count for length, count in zip(volume.shape, counts, strict=True))
+    return Volume(np.broadcast_to(np.float32(0), shape), affine)
+
+
+def _part(progress: Progress, begin: float, end: float) -> Progress:
+    """A stage's own progress 0..1 as a part of ``progress``."""
+    callback = progress.callback
+    if callback is None:
+        return progress
+    return Progress(lambda stage, fraction: callback(stage, begin + (end - begin) * fraction), progress.cancelled)

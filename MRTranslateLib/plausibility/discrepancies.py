@@ -1,0 +1,104 @@
+"""Structures of a synthetic image that no source shows, and structures of a source that it does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from MRTranslateLib.attention.regions import SIDES
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.plausibility.coverage import covered
+from MRTranslateLib.plausibility.erasures import find_erasures
+from MRTranslateLib.plausibility.hallucinations import find_hallucinations
+from MRTranslateLib.plausibility.report import Finding, Kind, Sign
+from MRTranslateLib.plausibility.sentences import sentence
+from MRTranslateLib.plausibility.standing_out import Region
+from MRTranslateLib.plausibility.symmetric_grid import SymmetricGrid, symmetric_grid
+
+Image = NDArray[np.float32]
+
+MIN_VOLUME_ML = 0.4
+"""Of a region at half height, which is smaller than the structure."""
+MAX_VOLUME_ML = 40.0
+"""What is larger is a difference of brightness, not a structure."""
+
+
+def find_discrepancies(
+    synthetic: Image,
+    target: Contrast,
+    sources: Mapping[Contrast, Image],
+    brain: NDArray[np.bool_],
+    affine: NDArray[np.float64],
+) -> tuple[Finding, ...]:
+    """Compare a synthetic image with its sources.
+
+    Args:
+        synthetic: Shape ``(I, J, K)``; 1 is the 99.5th percentile of the brain, 0 outside.
+        target: Contrast that it shows.
+        sources: At least one, same shape and range.
+        brain: Same shape, not empty.
+        affine: Shape ``(4, 4)``, voxel index to RAS+ mm; oblique and anisotropic grids are fine.
+
+    Returns:
+        The most conspicuous first; empty when nothing stands out.
+
+    Raises:
+        ValueError: If shapes differ, there is no source, or the brain is empty.
+    """
+    shapes = {synthetic.shape, brain.shape, *(source.shape for source in sources.values())}
+    if not sources or len(shapes) != 1 or not brain.any():
+        raise ValueError(f"need sources and a non-empty brain of one shape, got {len(sources)} sources of {shapes}")
+    grid = symmetric_grid(np.sum(list(sources.values()), axis=0, dtype=np.float32), brain, affine)
+    share = grid.sample(brain.astype(np.float32), affine)
+    inside = share > 0.5
+
+    def sampled(image: Image) -> Image:
+        mean: Image = grid.sample(image * brain, affine) / np.maximum(share, np.float32(0.5)) * inside
+        return mean
+
+    given = {contrast: sampled(source) for contrast, source in sources.items()}
+    made = sampled(synthetic)
+    inside = covered(given.values(), inside)
+    if not inside.any():
+        return ()
+    made, given = made * inside, {contrast: source * inside for contrast, source in given.items()}
+    words = _Words(grid, inside, target)
+    findings = [
+        words.finding("hallucination", hit.region, hit.sign, hit.score, None)
+        for hit in find_hallucinations(made, list(given.values()), inside)
+    ]
+    shown: NDArray[np.bool_] = np.zeros_like(inside)
+    for miss in sorted(find_erasures(made, given, inside), key=lambda miss: -miss.score):
+        if not (shown & miss.region.mask).any():  # else a second source shows the same
+            findings.append(words.finding("erasure", miss.region, miss.sign, miss.score, miss.contrast))
+        shown |= miss.region.grown(2)
+    fit = [finding for finding in findings if MIN_VOLUME_ML <= finding.volume_ml <= MAX_VOLUME_ML]
+    return tuple(sorted(fit, key=lambda finding: -finding.score))
+
+
+class _Words:
+    """Turns regions of a grid into findings."""
+
+    def __init__(self, grid: SymmetricGrid, brain: NDArray[np.bool_], target: Contrast) -> None:
+        self.grid, self.target = grid, target
+        self.middle_mm = grid.affine[:3, :3] @ np.argwhere(brain).mean(axis=0) + grid.affine[:3, 3]
+
+    def finding(self, kind: Kind, region: Region, sign: Sign, score: float, contrast: Contrast | None) -> Finding:
+        """One region in numbers and words."""
+        indices = np.argwhere(region.mask)
+        center_mm = self.grid.affine[:3, :3] @ indices.mean(axis=0) + self.grid.affine[:3, 3]
+        right, anterior, superior = (round(float(value), 1) for value in center_mm)
+        beyond = center_mm > self.middle_mm
+        octant = " ".join(names[int(side)] for names, side in zip(SIDES, beyond, strict=True))
+        volume_ml = round(len(indices) * self.grid.voxel_ml, 2)
+        return Finding(
+            kind=kind,
+            center_ras_mm=(right, anterior, superior),
+            volume_ml=volume_ml,
+            contrast=contrast,
+            sign=sign,
+            score=round(score, 2),
+            sentence=sentence(kind, sign, volume_ml, octant, target=self.target, contrast=contrast),
+        )
