@@ -40,7 +40,8 @@ svg { width: 100%; height: auto; display: block; } svg text { font: 11px system-
 details { margin: .5rem 0; } summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
 dl { display: grid; grid-template-columns: minmax(7rem, 12rem) 1fr; gap: .2rem 1rem; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 480px) { body { font-size: 15px; } th, td { padding: .3rem .4rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
+@media (max-width: 480px) { body { font-size: 15px; } th, td { padding: .3rem .4rem; } }
+@media (max-width: 480px) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
 @media print { details > * { display: block; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -58,6 +59,7 @@ class Scans:
     def spacing_mm(self) -> NDArray[np.float64]:
         return np.linalg.norm(self.affine[:3, :3], axis=0)
 
+    @cached_property
     def points_mm(self) -> NDArray[np.float32]:
         return Grid(self.brain.shape, self.affine).points_mm().reshape(3, *self.brain.shape)
 
@@ -141,22 +143,25 @@ def _blurred(image: Image, scans: Scans, sigma_mm: float) -> Image:
 
 def _blob(scans: Scans, rng: np.random.Generator, volume_ml: float, where: NDArray[np.bool_]) -> Image:
     """An irregular ellipsoid with smooth edges, 0..1; at least 70 % of it lies in ``where``, all in the brain."""
-    points = scans.points_mm()
-    candidates = np.argwhere(where)
+    radius_mm = (volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
+    share = ndimage.gaussian_filter(where.astype(np.float32), 0.6 * radius_mm / scans.spacing_mm)
+    candidates = np.argwhere(where & (share >= min(0.75, np.quantile(share[where], 0.95))))
     roughness = random_field(rng, scale_mm=9, step_mm=3)
+    reach = np.ceil((1.6 * radius_mm + 8) / scans.spacing_mm).astype(int)
     while True:
-        centre = points[(slice(None), *rng.choice(candidates))]
+        middle = rng.choice(candidates)
+        box = tuple(slice(max(at - far, 0), at + far + 1) for at, far in zip(middle, reach, strict=True))
+        points = scans.points_mm[(slice(None), *box)]
+        away = points - scans.points_mm[(slice(None), *middle)][:, None, None, None]
         axes = rng.uniform(0.8, 1.25, 3)
-        axes *= (volume_ml * 1000 / (4 / 3 * np.pi * axes.prod())) ** (1 / 3)
-        away = points - centre[:, None, None, None]
-        radius = axes.prod() ** (1 / 3)
-        depth = radius * (1 - np.sqrt(((away / axes[:, None, None, None]) ** 2).sum(axis=0)))
-        near = depth > -6
-        depth[near] += 0.12 * radius * roughness.sample(points[:, near])
-        blob = 1 / (1 + np.exp(-np.clip(depth / EDGE_MM, -30, 30)))
+        axes *= radius_mm / axes.prod() ** (1 / 3)
+        depth = radius_mm * (1 - np.sqrt(((away / axes[:, None, None, None]) ** 2).sum(axis=0)))
+        depth += 0.12 * radius_mm * roughness.sample(points.reshape(3, -1)).reshape(depth.shape)
+        blob = np.zeros(scans.brain.shape, np.float32)
+        blob[box] = 1 / (1 + np.exp(-np.clip(depth / EDGE_MM, -30, 30)))
         inside = blob >= 0.5
         if inside.any() and where[inside].mean() >= 0.7 and scans.brain[inside].mean() >= 0.95:
-            return (blob * scans.brain).astype(np.float32)
+            return blob * scans.brain
 
 
 def is_found_by(case: Case, finding: Finding) -> bool:

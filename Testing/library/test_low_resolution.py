@@ -327,6 +327,22 @@ def test_the_branch_is_told_of_the_acquisition_as_in_training(
     assert given.images.shape[1] * ratio == given.synthetic.shape[1]
 
 
+def test_large_pixels_enter_where_they_were_acquired(ready, prepared, bundle):
+    low, part = ready(acquired((6.0, 6.0, 3.0))), bundle.card.components.super_resolution
+    synthetic = np.zeros(prepared.slices[T1W].shape, np.float32)
+    images = branch_inputs(build_super_resolver(BRANCH), part, prepared, low, synthetic).images
+
+    def centroid(array):
+        index = np.stack(np.meshgrid(*[np.arange(count) for count in array.shape], indexing="ij"), axis=-1)
+        return np.average(index.reshape(-1, 3), axis=0, weights=array.ravel())
+
+    superior, anterior, right = centroid(images)
+    start = [part.start for part in prepared.box]
+    entered = np.array([2 * right + 0.5, 2 * anterior + 0.5, superior]) + start  # the edges coincide, not the middles
+    world = low.volume.affine @ [*centroid(low.volume.array), 1]
+    np.testing.assert_allclose(prepared.grid.grid.affine @ [*entered, 1], world, atol=0.3)
+
+
 @pytest.mark.parametrize("start", ["acquired", "synthetic"])
 def test_what_was_not_acquired_is_left_to_the_synthesis(run, thick, tmp_path, start):
     cut = 30

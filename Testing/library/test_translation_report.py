@@ -240,6 +240,17 @@ def test_what_a_card_says_is_text_whatever_it_holds(html, coarse_bundle, tmp_pat
     assert any(hostile in text for text in page.texts)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_the_checks_say_is_text_whatever_it_holds(html, monkeypatch, number):
+    hostile = "</li><script>alert(1)</script>"
+    found = (msgspec.structs.replace(finding("erasure", 1.0), sentence=hostile),) * number
+    checks = ChecksRecord(findings=found, statement=hostile)
+    monkeypatch.setattr(translate_module, "findings_of", lambda *_, **__: checks)
+    page = Page(html())
+    assert "script" not in page.tags
+    assert any(hostile in text for text in page.texts)
+
+
 def test_the_page_tells_the_limits_of_robustness_and_what_they_were_derived_from(html, coarse_bundle, tmp_path):
     limit = RobustnessLimit(region="rim", max_relative_change=0.16, derived_from="seven people, by hand.")
     card = msgspec.structs.replace(coarse_bundle.card, robustness_limits=(limit,), files={})
