@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from MRTranslateLib.networks.generator import architectures
-from training.config import GeneratorStageConfig, RefineStageConfig, StageConfig, TrainingConfig
+from training.config import AttentionStageConfig, GeneratorStageConfig, RefineStageConfig, StageConfig, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,13 @@ COMPONENTS = (
     Component(
         "patch_discriminator", "C", "generator: label_correction.adversarial", "no", "tells moved targets from unmoved"
     ),
-    Component("local_discriminator", "B", "generator: adversarial", "attention map", "dense judgement of each place"),
+    Component(
+        "local_discriminator",
+        "B",
+        "generator: adversarial; attention",
+        "attention map",
+        "dense judgement of each place",
+    ),
     Component("global_discriminator", "B", "generator: adversarial", "no", "one judgement of the slice"),
     Component("difficulty attention", "B", "generator: adversarial.attention", "attention map", "(1 - M)^2"),
     Component(
@@ -96,6 +102,8 @@ def _switches(stage: StageConfig) -> list[str]:
         return found
     if isinstance(stage, RefineStageConfig):
         return [f"teacher {stage.teacher}", *([stage.attack.attacker] if stage.attack is not None else [])]
+    if isinstance(stage, AttentionStageConfig):
+        return ["local_discriminator alone"]
     ratios = ", ".join(map(str, stage.ratios))
     thick = ", ".join(f"{size:g}" for size in stage.slice_thickness_mm)
     return [f"ratios {ratios or 'none'}", f"thick slices of {thick or 'no'} mm"]

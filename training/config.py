@@ -349,6 +349,24 @@ class RefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", ta
             )
 
 
+class AttentionStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="attention"):
+    """The local discriminator alone, by error-aware labels, behind a translation that stays as it is (ours).
+
+    Attributes:
+        name: In logs.
+        optimizer: Of the local discriminator.
+        real_share: Of real slices in its loss, 0..1; 0.5 in a generator stage.
+    """
+
+    name: str
+    optimizer: OptimizerConfig
+    real_share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.real_share < 1:
+            raise ValueError(f"real_share must be in [0, 1), got {self.real_share}")
+
+
 class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="super_resolution"):
     """System C's super-resolution branch behind the generator, which stays as it is (METHODS 3.3).
 
@@ -380,7 +398,7 @@ class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="
         _refuse_lonely_slices(self, self.adversarial > 0 or self.feature_matching > 0)
 
 
-StageConfig = GeneratorStageConfig | RefineStageConfig | SuperResolutionStageConfig
+StageConfig = GeneratorStageConfig | RefineStageConfig | AttentionStageConfig | SuperResolutionStageConfig
 
 
 def _refuse_lonely_slices(stage: GeneratorStageConfig | SuperResolutionStageConfig, is_relativistic: bool) -> None:
@@ -433,6 +451,8 @@ def needed_networks(stage: StageConfig) -> tuple[str, ...]:
     """Fields of :class:`NetworksConfig` that a stage cannot do without."""
     if isinstance(stage, RefineStageConfig):
         return ("student",) if stage.teacher == "none" else ("teacher", "student")
+    if isinstance(stage, AttentionStageConfig):
+        return ("local_discriminator",)
     if isinstance(stage, SuperResolutionStageConfig):
         adversarial = stage.adversarial > 0 or stage.feature_matching > 0
         return ("super_resolution", "difference_projection") if adversarial else ("super_resolution",)

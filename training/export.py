@@ -48,6 +48,7 @@ from training.calibration import ATTENTION_COMMAND, ATTENTION_PROTOCOL, Attentio
 from training.checkpoint import Checkpoint, load_weights
 from training.config import (
     TRAINED_CONTRASTS,
+    AttentionStageConfig,
     GeneratorStageConfig,
     RefineStageConfig,
     StageConfig,
@@ -128,7 +129,11 @@ def systems_trained(stages: Sequence[StageConfig]) -> tuple[System, ...]:
     systems: dict[System, bool] = {
         "supervised": True,
         "A": any(isinstance(stage, RefineStageConfig) or _attacked(stage) for stage in stages),
-        "B": any(isinstance(stage, GeneratorStageConfig) and stage.adversarial is not None for stage in stages),
+        "B": any(
+            isinstance(stage, AttentionStageConfig)
+            or (isinstance(stage, GeneratorStageConfig) and stage.adversarial is not None)
+            for stage in stages
+        ),
         "C": any(
             isinstance(stage, SuperResolutionStageConfig)
             or (isinstance(stage, GeneratorStageConfig) and stage.label_correction is not None)

@@ -19,7 +19,7 @@ from MRTranslateLib.plausibility.symmetric_grid import SymmetricGrid, symmetric_
 
 Image = NDArray[np.float32]
 
-MIN_VOLUME_ML = 0.4
+MIN_VOLUME_ML = 0.5
 """Of a region at half height, which is smaller than the structure."""
 MAX_VOLUME_ML = 40.0
 """What is larger is a difference of brightness, not a structure."""

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.plausibility.counterpart import explained_share
-from MRTranslateLib.plausibility.expectation import blurred
-from MRTranslateLib.plausibility.mirrored import REACH_VOXELS, beyond_mirror, without_unevenness
+from MRTranslateLib.plausibility.mirrored import beyond_mirror, minus_mirror, without_unevenness
 from MRTranslateLib.plausibility.report import Sign
 from MRTranslateLib.plausibility.standing_out import Region, regions_standing_out
 
@@ -27,9 +26,9 @@ LESION_SIGN: Mapping[Contrast, Sign] = {
 """How water-rich lesions show; an enhancing rim is no lesion that other contrasts must show, and is not sought."""
 MIN_DEPARTURE = 0.075
 """Height of the smoothed departure from the mirrored half of the source."""
-MAX_FOLLOWED = 0.3
-"""If the synthetic image explains more of the source's variance in and around the region, it shows the structure."""
-MAX_SHOWN_INSIDE, MAX_SHOWN_AROUND = 0.065, 0.09
+MAX_FOLLOWED = 0.35
+"""If the synthetic image's difference between the halves explains more of the source's, it shows the structure."""
+MAX_SHOWN_INSIDE, MAX_SHOWN_AROUND = 0.065, 0.085
 """If the synthetic image itself departs so far from its mirrored half, in the region (75th percentile) or in and around
 it (95th), it shows something; the noise of healthy brain stays below."""
 MIDLINE_VOXELS = 3
@@ -48,21 +47,21 @@ class Erasure:
 
 def find_erasures(synthetic: Image, sources: Mapping[Contrast, Image], brain: NDArray[np.bool_]) -> list[Erasure]:
     """Regions of a symmetric grid where a source alone departs from its mirrored half, as lesions do."""
-    shown = np.abs(beyond_mirror(without_unevenness(synthetic, brain), brain))
+    synthetic_flat = without_unevenness(synthetic, brain)
+    shown, synthetic_difference = np.abs(beyond_mirror(synthetic_flat, brain)), minus_mirror(synthetic_flat, brain)
     found = []
     for contrast, source in sources.items():
         factor = 1 if LESION_SIGN[contrast] == "bright" else -1
         flat = without_unevenness(source, brain)
-        departure = factor * beyond_mirror(flat, brain)
-        profile = factor * (flat - blurred(flat, brain, REACH_VOXELS)[::-1]) * (brain & brain[::-1])
+        departure, difference = factor * beyond_mirror(flat, brain), factor * minus_mirror(flat, brain)
         middle = brain.shape[0] // 2
         departure[middle - MIDLINE_VOXELS : middle + MIDLINE_VOXELS + 1] = 0  # it would be its own mirror image
-        for region in regions_standing_out(departure, profile, MIN_DEPARTURE):
+        for region in regions_standing_out(departure, difference, MIN_DEPARTURE):
             around = region.grown(SURROUNDINGS_VOXELS) & brain
             if (
                 np.percentile(shown[region.mask], 75) <= MAX_SHOWN_INSIDE
                 and np.percentile(shown[around], 95) <= MAX_SHOWN_AROUND
-                and explained_share(source, [synthetic], region.mask, around) <= MAX_FOLLOWED
+                and explained_share(difference, [synthetic_difference], region.mask, around) <= MAX_FOLLOWED
             ):
                 found.append(Erasure(region, contrast, LESION_SIGN[contrast], region.height / MIN_DEPARTURE))
     return found

@@ -20,10 +20,11 @@ MIN_DEPARTURE = 0.075
 """Height of the smoothed departure: half of 0.15, the faintest structure that must be found."""
 MIN_CONTRAST = 0.11
 """Mean of what the sources leave unexplained within half height, which is about 0.75 of the peak: 0.15 there."""
-MAX_EXPLAINED = 0.3
-"""More than this share explained by the sources in and around the region is a counterpart."""
-MAX_SOURCE_DEPARTURE = 0.08
-"""If a source departs so far from its mirrored half in or around the region (95th percentile), it shows something."""
+MAX_EXPLAINED, MAX_EXPLAINED_BESIDE_LESION = 0.3, 0.15
+"""More than this share explained by the sources in and around the region is a counterpart; the second where a source
+departs from its own mirrored half by more than ``SOURCE_DEPARTURE``."""
+SOURCE_DEPARTURE = 0.08
+"""In or around the region, 95th percentile; the unevenness of healthy sources stays below."""
 MIDLINE_VOXELS = 4
 """So close to the plane of symmetry, 8 mm, a structure would excuse itself."""
 MIDLINE_SIZES = 2.0
@@ -50,10 +51,11 @@ def find_hallucinations(synthetic: Image, sources: Sequence[Image], brain: NDArr
     for sign, factor in signs:
         for region in regions_standing_out(factor * departure, factor * residual, MIN_DEPARTURE):
             around = region.grown(SURROUNDINGS_VOXELS) & brain
+            beside = max(float(np.percentile(away[around], 95)) for away in source_departures) > SOURCE_DEPARTURE
+            allowed = MAX_EXPLAINED_BESIDE_LESION if beside else MAX_EXPLAINED
             if (
                 factor * residual[region.mask].mean() >= MIN_CONTRAST
-                and explained_share(residual, sources, region.mask, around) <= MAX_EXPLAINED
-                and max(float(np.percentile(away[around], 95)) for away in source_departures) <= MAX_SOURCE_DEPARTURE
+                and explained_share(residual, sources, region.mask, around) <= allowed
             ):
                 found.append(Hallucination(region, sign, region.height / MIN_DEPARTURE))
     return found

@@ -37,6 +37,12 @@ def beyond_mirror(image: Image, brain: NDArray[np.bool_], *, around_zero: bool =
     return departure
 
 
+def minus_mirror(image: Image, brain: NDArray[np.bool_]) -> Image:
+    """The image minus the mean about the mirrored place; 0 where there is no brain opposite."""
+    difference: Image = (image - blurred(image, brain, REACH_VOXELS)[::-1]) * (brain & brain[::-1])
+    return difference
+
+
 def without_unevenness(image: Image, brain: NDArray[np.bool_]) -> Image:
     """The image minus its wide Gaussian mean, lightly smoothed: what a coil makes brighter on one side is gone."""
     flat: Image = blurred((image - blurred(image, brain, WINDOW_SIGMA_VOXELS)) * brain, brain, 0.8)

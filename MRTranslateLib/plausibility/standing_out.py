@@ -58,7 +58,8 @@ def regions_standing_out(departure: Image, profile: Image, threshold: float) -> 
             break
         region = Region(_about((i, j, k), lightly), height, (i, j, k))
         smoothed[region.grown(SEPARATION_VOXELS)] = 0
-        regions.append(region)
+        if not any((region.mask & other.mask).any() for other in regions):  # else a shoulder of that one
+            regions.append(region)
     return regions
 
 

@@ -100,7 +100,7 @@ def _symmetry(coarse: NDArray[np.float32]) -> tuple[tuple[float, float], float]:
         turn = np.asarray(Rotation.from_euler("yz", parameters[:2]).as_matrix())
         origin = middle + turn[:, 0] * (parameters[2] * MAX_SHIFT_MM / COARSE_STEP_MM) - turn @ middle
         upright = ndimage.affine_transform(smoothed, turn, origin, order=1)
-        return -float((upright * upright[::-1]).sum() / np.square(upright).sum())
+        return -float((upright * upright[::-1]).sum() / max(np.square(upright).sum(), 1e-12))
 
     found = optimize.minimize(
         unlikeness,

@@ -96,12 +96,16 @@ def clean_case(scans: Scans, sources: tuple[Contrast, ...], target: Contrast, rn
 
 
 def plant(case: Case, scans: Scans, rng: np.random.Generator, volume_ml: float, contrast: float) -> Case:
-    """A bright (or, if ``contrast`` is negative, dark) blob in the synthetic image alone, wherever it can be seen."""
+    """A blob in the synthetic image alone, wherever it can be seen.
+
+    ``contrast`` is the mean change within half height; negative for a dark blob.
+    """
     while True:
         blob = _blob(scans, rng, volume_ml, scans.brain)
         inside = blob >= 0.5
-        planted = np.clip(case.synthetic + np.float32(contrast) * blob, 0, 1) * case.brain
-        if abs((planted - case.synthetic)[inside].mean()) >= 0.7 * abs(contrast):  # not cut off by black or white
+        change = np.float32(contrast) * blob / blob[inside].mean()
+        planted = np.clip(case.synthetic + change, 0, 1) * case.brain
+        if abs((planted - case.synthetic)[inside].mean()) >= 0.9 * abs(contrast):  # not cut off by black or white
             return replace(case, synthetic=planted.astype(np.float32), truth=inside)
 
 
@@ -122,7 +126,10 @@ def erase_pathology(case: Case, scans: Scans, healthy: Scans, rng: np.random.Gen
     """The phantom's own lesions replaced by what is there in the same person without the disease."""
     away = ndimage.distance_transform_edt(scans.labels == 0, sampling=scans.spacing_mm)
     weight = np.clip(1.5 - away / 6.0, 0, 1)
-    inpainted = scans.images[case.target] * (1 - weight) + healthy.images[case.target] * weight * scans.brain
+    image, twin = scans.images[case.target], healthy.images[case.target]
+    same = scans.brain & (away > 40)  # an enhancing tumour sets the scale of its own image
+    twin = np.clip(twin * np.median(image[same]) / np.median(twin[same]), 0, 1)
+    inpainted = (image * (1 - weight) + twin * weight) * scans.brain
     synthetic = as_a_network_makes_it(inpainted.astype(np.float32), scans, rng)
     return replace(case, synthetic=synthetic, truth=scans.labels > 0)
 

@@ -38,3 +38,11 @@ def test_a_tolerance_of_zero_is_refused():
     image = torch.zeros(1, 1, 8, 16)
     with pytest.raises(ValueError, match=r"tolerance must be positive, got 0\.0"):
         closeness(image, image, image, LOGITS, tolerance=0.0)
+
+
+def test_the_share_of_the_real_slices_shifts_the_loss_from_one_to_the_other():
+    real, synthetic, close = torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 3.0), torch.zeros(1, 1, 2, 2)
+    only_synthetic = error_aware_discriminator_loss(real, synthetic, close, real_share=0.0)
+    assert float(only_synthetic) == pytest.approx(float(torch.nn.functional.softplus(torch.tensor(3.0))))
+    mixed = error_aware_discriminator_loss(real, synthetic, close, real_share=0.25)
+    assert float(mixed) == pytest.approx(0.25 * float(torch.tensor(2.0).log()) + 0.75 * float(only_synthetic))

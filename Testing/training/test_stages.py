@@ -87,6 +87,7 @@ def stage_values(kind, optimizer, **changes):
             "teacher": "real",
             "attack": None,
         },
+        "attention": {"real_share": 0.1},
         "super_resolution": {
             "ratios": [2, 4],
             "slice_thickness_mm": [3.0],
@@ -130,6 +131,7 @@ def changed(before, run):
 @pytest.mark.parametrize(
     ("stage", "trained"),
     [
+        ({"kind": "attention"}, {"local_discriminator"}),
         ({"kind": "generator"}, {"generator"}),
         ({"kind": "generator", "label_correction": LABEL_CORRECTION}, {"generator", "label_correction"}),
         (

@@ -47,18 +47,21 @@ def closeness(
 
 
 def error_aware_discriminator_loss(
-    real: Tensor, synthetic: Tensor, closeness: Tensor, weight: Tensor | None = None
+    real: Tensor, synthetic: Tensor, closeness: Tensor, weight: Tensor | None = None, *, real_share: float = 0.5
 ) -> Tensor:
-    """``(mean BCE(z_real, 0.9) + mean BCE(z_synthetic, 0.9 closeness)) / 2``; with closeness 0 the plain loss.
+    """``s mean BCE(z_real, 0.9) + (1 - s) mean BCE(z_synthetic, 0.9 closeness)``.
+
+    With closeness 0 and s 0.5 it is the plain loss.
 
     Args:
         real: Logits, any shape.
         synthetic: Logits of the same shape, for the detached synthetic image.
         closeness: Same shape, 0..1.
         weight: Which logits count, same shape; None for all.
+        real_share: s, 0..1: how much telling the real from the synthetic counts beside finding errors.
     """
     of_real, of_synthetic = (
         functional.binary_cross_entropy_with_logits(logits, REAL_LABEL * share, reduction="none")
         for logits, share in ((real, closeness.new_ones(()).expand_as(real)), (synthetic, closeness))
     )
-    return 0.5 * (weighted_mean(of_real, weight) + weighted_mean(of_synthetic, weight))
+    return real_share * weighted_mean(of_real, weight) + (1 - real_share) * weighted_mean(of_synthetic, weight)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from training.config import GeneratorStageConfig, RefineStageConfig, StageConfig
+from training.config import AttentionStageConfig, GeneratorStageConfig, RefineStageConfig, StageConfig
+from training.stages.attention import AttentionStage
 from training.stages.generator_stage import GeneratorStage
 from training.stages.refine import RefineStage
 from training.stages.stage import Stage, StageContext
@@ -15,4 +16,6 @@ def build_stage(config: StageConfig, context: StageContext) -> Stage:
         return GeneratorStage(config, context)
     if isinstance(config, RefineStageConfig):
         return RefineStage(config, context)
+    if isinstance(config, AttentionStageConfig):
+        return AttentionStage(config, context)
     return SuperResolutionStage(config, context)

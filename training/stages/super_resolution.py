@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from MRTranslateLib.networks.k_space import along_axis
-from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolved, translate_or_super_resolve
+from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolved
 from training.batch import Pairs, StepBatch
 from training.config import SuperResolutionStageConfig
 from training.data.degradation import k_space_downsample, through_plane_matrix
@@ -23,6 +23,7 @@ from training.losses.adversarial import sum_over_scales
 from training.losses.distinction import DISTINCTION_WEIGHT, distinction_loss, infinite_ratio_difference
 from training.losses.feature_matching import feature_matching
 from training.losses.supervised import supervised_terms
+from training.stages.delivered import delivered
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
 
 FINEST_SPACING_MM = 1.0
@@ -64,7 +65,7 @@ class SuperResolutionStage(Stage):
         """See :meth:`training.stages.stage.Stage.step`."""
         pairs = batch.pairs()
         low_resolution = self._acquire(batch, pairs, random)
-        synthetic = self._synthesis(batch, pairs)
+        synthetic = delivered(self.context, batch, pairs)
         set_learning_rate(self.optimizer, step, self.settings.optimizer)
         with self.context.autocast():
             resolved: SuperResolved = self.branch(low_resolution, synthetic, pairs.sources)
@@ -112,16 +113,6 @@ class SuperResolutionStage(Stage):
     def _neighbours(self) -> int:
         sizes = self.context.config.networks.super_resolution
         return 1 if sizes is None else sizes.num_neighbours
-
-    @torch.no_grad()
-    def _synthesis(self, batch: StepBatch, pairs: Pairs) -> Tensor:
-        """The generator's image, refined where a student has been trained before."""
-        generator, networks = self.context.generator, self.context.networks
-        synthetic = pairs.pick(translate_or_super_resolve(generator, None, batch.slices, batch.target_code)).float()
-        if "student" in networks:
-            refined: Tensor = networks["student"](synthetic, *pairs.condition).image
-            return refined
-        return synthetic
 
     def _judge_step(self, truth: Tensor, predicted: Tensor, difference: Tensor, step: int) -> dict[str, float]:
         set_learning_rate(self.judge_optimizer, step, self.settings.optimizer)
