@@ -16,17 +16,21 @@ Seeds below 200 were used to choose the thresholds, those from 200 on were not.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
-from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.phantoms.lesion import Pathology
-from MRTranslateLib.plausibility.discrepancies import find_discrepancies
-from MRTranslateLib.plausibility.report import Finding, Kind
-from Testing.library.plausibility_examples import (
+sys.path[:1] = [str(Path(__file__).resolve().parents[1])]
+
+from MRTranslateLib.contrast import Contrast  # noqa: E402
+from MRTranslateLib.phantoms.lesion import Pathology  # noqa: E402
+from MRTranslateLib.plausibility.discrepancies import find_discrepancies  # noqa: E402
+from MRTranslateLib.plausibility.report import Finding, Kind  # noqa: E402
+from Testing.library.plausibility_examples import (  # noqa: E402
     Case,
     clean_case,
     erase_lesion,

@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="start a run from a configuration")
     fit.add_argument("config", type=Path)
     fit.add_argument("--run", type=Path, required=True, dest="folder", help="folder of the new run")
-    fit.add_argument("--init", type=Path, metavar="RUN", help="begin with the weights of another run")
+    fit.add_argument(
+        "--init", type=Path, nargs="+", metavar="RUN", help="begin with the weights of other runs, averaged"
+    )
     fit.set_defaults(run=_fit)
     resume = commands.add_parser("resume", help="continue a run that was stopped")
     resume.add_argument("folder", type=Path)
@@ -203,7 +205,7 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
         run.resume()
     else:
         if options.init is not None:
-            start_from(run, options.init)
+            start_from(run, *options.init)
         _begin(options, processes)
     run.fit(
         lambda generator: flat_table(

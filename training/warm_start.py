@@ -1,7 +1,8 @@
-"""A run that begins with what another one has learned."""
+"""A run that begins with what others have learned."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,32 +17,45 @@ NUM_BATCHES, BATCH_SIZE, FIRST_STEP = 40, 4, 1 << 24
 """Slices on which the mean of a correction is measured; drawn where no training step draws."""
 
 
-def start_from(run: Run, folder: Path) -> None:
-    """Give a new run the averaged weights of another one, network by network; networks that it lacks stay as they are.
+def start_from(run: Run, *folders: Path) -> None:
+    """Give a new run the running means of others' weights, network by network; networks that none has stay as they are.
+
+    The weights of several runs that began with the same ones are averaged: often better than each, as an ensemble is,
+    at the cost of one (M. Wortsman et al. Model soups. ICML 2022. arXiv:2203.05482).
 
     A generator whose U-Net had no say in the level (``level_from_voxels``) and gets one now starts with corrections of
     mean zero: what their mean would have been was never trained.
 
     Args:
         run: Before its first step.
-        folder: Of the other run.
+        folders: Of the other runs, at least one.
 
     Raises:
         InputError: If it holds no readable checkpoint.
         ConfigError: If a network there has another architecture or size.
     """
-    saved = load_checkpoint(folder)
-    for name, network in run.networks.items():
-        weights = saved.averaged.get(name, saved.networks.get(name))
-        if weights is None:
-            continue
-        if why := misfit(network, weights):
-            raise ConfigError(f"{folder}: its {name} has another architecture or size ({why}): start without it")
-    before = saved.config.generator.parameters.get("level_from_voxels", False)
+    found: dict[str, list[Mapping[str, Tensor]]] = {}
+    before = False
+    for folder in folders:
+        saved = load_checkpoint(folder)
+        before = before or saved.config.generator.parameters.get("level_from_voxels", False)
+        for name, network in run.networks.items():
+            weights = saved.averaged.get(name, saved.networks.get(name))
+            if weights is None:
+                continue
+            if why := misfit(network, weights):
+                raise ConfigError(f"{folder}: its {name} has another architecture or size ({why}): start without it")
+            found.setdefault(name, []).append(weights)
+    for name, several in found.items():
+        run.networks[name].load_state_dict({key: _mean([weights[key] for weights in several]) for key in several[0]})
     if before and not run.config.generator.parameters.get("level_from_voxels", False):
         _centre_corrections(run)
     for name, network in run.averaged.items():
         network.load_state_dict(run.networks[name].state_dict())
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).mean(dim=0) if values[0].is_floating_point() else values[0]
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from MRTranslateLib.attention.regions import SIDES
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.plausibility.coverage import covered
-from MRTranslateLib.plausibility.erasures import find_erasures
+from MRTranslateLib.plausibility.erasures import erasure_behind, find_erasures
 from MRTranslateLib.plausibility.hallucinations import find_hallucinations
 from MRTranslateLib.plausibility.report import Finding, Kind, Sign
 from MRTranslateLib.plausibility.sentences import sentence
@@ -52,30 +52,39 @@ def find_discrepancies(
         raise ValueError(f"need sources and a non-empty brain of one shape, got {len(sources)} sources of {shapes}")
     grid = symmetric_grid(np.sum(list(sources.values()), axis=0, dtype=np.float32), brain, affine)
     share = grid.sample(brain.astype(np.float32), affine)
-    inside = share > 0.5
 
     def sampled(image: Image) -> Image:
-        mean: Image = grid.sample(image * brain, affine) / np.maximum(share, np.float32(0.5)) * inside
-        return mean
+        mean = grid.sample(image * brain, affine) / np.maximum(share, np.float32(0.5)) * (share > 0.5)
+        return mean.astype(np.float32)
 
     given = {contrast: sampled(source) for contrast, source in sources.items()}
-    made = sampled(synthetic)
-    inside = covered(given.values(), inside)
+    inside = covered(given.values(), share > 0.5)
     if not inside.any():
         return ()
-    made, given = made * inside, {contrast: source * inside for contrast, source in given.items()}
-    words = _Words(grid, inside, target)
-    findings = [
-        words.finding("hallucination", hit.region, hit.sign, hit.score, None)
-        for hit in find_hallucinations(made, list(given.values()), inside)
-    ]
-    shown: NDArray[np.bool_] = np.zeros_like(inside)
-    for miss in sorted(find_erasures(made, given, inside), key=lambda miss: -miss.score):
-        if not (shown & miss.region.mask).any():  # else a second source shows the same
-            findings.append(words.finding("erasure", miss.region, miss.sign, miss.score, miss.contrast))
-        shown |= miss.region.grown(2)
+    given = {contrast: source * inside for contrast, source in given.items()}
+    findings = _findings(sampled(synthetic) * inside, given, inside, _Words(grid, inside, target))
     fit = [finding for finding in findings if MIN_VOLUME_ML <= finding.volume_ml <= MAX_VOLUME_ML]
     return tuple(sorted(fit, key=lambda finding: -finding.score))
+
+
+def _findings(
+    synthetic: Image, sources: Mapping[Contrast, Image], brain: NDArray[np.bool_], words: _Words
+) -> list[Finding]:
+    """Everything found on a symmetric grid, each place once."""
+    findings = []
+    erasures = find_erasures(synthetic, sources, brain)
+    for hit in find_hallucinations(synthetic, list(sources.values()), brain):
+        behind = erasure_behind(hit.region, hit.score, synthetic, sources, brain)
+        if behind is None:
+            findings.append(words.finding("hallucination", hit.region, hit.sign, hit.score, None))
+        else:
+            erasures.append(behind)
+    named: NDArray[np.bool_] = np.zeros_like(brain)
+    for miss in sorted(erasures, key=lambda miss: -miss.score):
+        if not (named & miss.region.mask).any():  # else another source shows the same
+            findings.append(words.finding("erasure", miss.region, miss.sign, miss.score, miss.contrast))
+        named |= miss.region.grown(2)
+    return findings
 
 
 class _Words:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.plausibility.counterpart import explained_share
-from MRTranslateLib.plausibility.mirrored import beyond_mirror, minus_mirror, without_unevenness
+from MRTranslateLib.plausibility.mirrored import departure_from_mirror, minus_mirror, without_unevenness
 from MRTranslateLib.plausibility.report import Sign
 from MRTranslateLib.plausibility.standing_out import Region, regions_standing_out
 
@@ -31,6 +31,8 @@ MAX_FOLLOWED = 0.35
 MAX_SHOWN_INSIDE, MAX_SHOWN_AROUND = 0.065, 0.085
 """If the synthetic image itself departs so far from its mirrored half, in the region (75th percentile) or in and around
 it (95th), it shows something; the noise of healthy brain stays below."""
+MIN_SOURCE_DIFFERENCE, MAX_SYNTHETIC_DIFFERENCE = 0.08, 0.05
+"""Mean difference between the halves over a region: a source shows a lesion, the synthetic image nothing."""
 MIDLINE_VOXELS = 3
 SURROUNDINGS_VOXELS = 3
 
@@ -48,12 +50,15 @@ class Erasure:
 def find_erasures(synthetic: Image, sources: Mapping[Contrast, Image], brain: NDArray[np.bool_]) -> list[Erasure]:
     """Regions of a symmetric grid where a source alone departs from its mirrored half, as lesions do."""
     synthetic_flat = without_unevenness(synthetic, brain)
-    shown, synthetic_difference = np.abs(beyond_mirror(synthetic_flat, brain)), minus_mirror(synthetic_flat, brain)
+    shown, synthetic_difference = (
+        np.abs(departure_from_mirror(synthetic_flat, brain)),
+        minus_mirror(synthetic_flat, brain),
+    )
     found = []
     for contrast, source in sources.items():
         factor = 1 if LESION_SIGN[contrast] == "bright" else -1
         flat = without_unevenness(source, brain)
-        departure, difference = factor * beyond_mirror(flat, brain), factor * minus_mirror(flat, brain)
+        departure, difference = factor * departure_from_mirror(flat, brain), factor * minus_mirror(flat, brain)
         middle = brain.shape[0] // 2
         departure[middle - MIDLINE_VOXELS : middle + MIDLINE_VOXELS + 1] = 0  # it would be its own mirror image
         for region in regions_standing_out(departure, difference, MIN_DEPARTURE):
@@ -65,3 +70,32 @@ def find_erasures(synthetic: Image, sources: Mapping[Contrast, Image], brain: ND
             ):
                 found.append(Erasure(region, contrast, LESION_SIGN[contrast], region.height / MIN_DEPARTURE))
     return found
+
+
+def erasure_behind(
+    region: Region, score: float, synthetic: Image, sources: Mapping[Contrast, Image], brain: NDArray[np.bool_]
+) -> Erasure | None:
+    """Ordinary tissue in place of a lesion looks like a hallucination, as the sources let expect something else.
+
+    Args:
+        region: Where the synthetic image is not what the sources let expect.
+        score: Of that.
+        synthetic: On a symmetric grid, as the others.
+        sources: At least one.
+        brain: The brain.
+
+    Returns:
+        The erasure, if a source departs from its mirrored half as lesions do and the synthetic image does not at all.
+    """
+
+    def difference(image: Image) -> float:
+        return float(minus_mirror(without_unevenness(image, brain), brain)[region.mask].mean())
+
+    if abs(difference(synthetic)) > MAX_SYNTHETIC_DIFFERENCE:
+        return None
+    strength = {
+        contrast: difference(source) * (1 if LESION_SIGN[contrast] == "bright" else -1)
+        for contrast, source in sources.items()
+    }
+    best = max(strength, key=lambda contrast: strength[contrast])
+    return Erasure(region, best, LESION_SIGN[best], score) if strength[best] >= MIN_SOURCE_DIFFERENCE else None

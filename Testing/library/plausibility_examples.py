@@ -20,6 +20,7 @@ from MRTranslateLib.plausibility.report import Finding
 
 Image = NDArray[np.float32]
 CONTRASTS = (Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR)
+OWN_LESION_MM = 15.0
 EDGE_MM = 1.5
 """A planted structure falls from 88 % to 12 % of its height over twice this."""
 
@@ -110,8 +111,13 @@ def plant(case: Case, scans: Scans, rng: np.random.Generator, volume_ml: float, 
 
 
 def erase_lesion(case: Case, scans: Scans, rng: np.random.Generator, volume_ml: float) -> Case:
-    """A lesion of white matter that every source shows as the physics has it, and the synthetic image does not."""
-    blob = _blob(scans, rng, volume_ml, scans.white_matter > 0.6)
+    """A lesion of white matter that every source shows as the physics has it, and the synthetic image does not.
+
+    Not where the phantom has a lesion of its own, nor opposite: lesions that mirror each other are beyond the method,
+    and its statement says so.
+    """
+    ill = ndimage.distance_transform_edt(scans.labels == 0, sampling=scans.spacing_mm) < OWN_LESION_MM
+    blob = _blob(scans, rng, volume_ml, (scans.white_matter > 0.6) & ~ill & ~ill[::-1])
     white = scans.white_matter > 0.9
     sources = {}
     for contrast, image in case.sources.items():

@@ -15,6 +15,7 @@ from MRTranslateLib.networks.local_discriminator import (
     build_local_discriminator,
     dense_confidence,
     difficulty,
+    gradient_magnitude,
 )
 
 SMALL = LocalDiscriminatorParameters(
@@ -53,6 +54,26 @@ def test_finer_logits_come_at_their_stride_and_give_a_confidence_per_voxel(strid
     inputs = example(height, width)
     assert network(*inputs).shape == (2, 1, -(-height // stride), -(-width // stride))
     assert network.confidence(*inputs).shape == (2, 1, height, width)
+
+
+def test_the_gradient_magnitude_of_a_ramp_is_its_slope_and_the_border_is_no_edge():
+    rows, columns = torch.meshgrid(torch.arange(12.0), torch.arange(10.0), indexing="ij")
+    found = gradient_magnitude(torch.stack([0.3 * rows + 0.4 * columns, torch.full((12, 10), 7.0)])[None])
+    torch.testing.assert_close(found[0, 0, 2:-2, 2:-2], torch.full((8, 6), 0.5))
+    torch.testing.assert_close(found[0, 1], torch.zeros(12, 10), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("missing", [0.0, float("nan")])
+def test_edges_are_those_of_candidate_and_given_sources(missing):
+    network = small(sees_edges=True).eval()
+    sources, availability, code, candidate = example(48, 48)
+    before = network(sources, availability, code, candidate)
+    sources[:, 1] = missing
+    torch.testing.assert_close(network(sources, availability, code, candidate), before)
+    planes = network.condition(sources, availability, code, candidate)
+    steeper = network.condition(sources, availability, code, candidate * 2)
+    assert planes.shape[1] == network.condition.out_channels
+    assert (steeper[:, -1] >= planes[:, -1] - 1e-6).all()
 
 
 def test_with_a_logit_per_voxel_a_single_voxel_of_the_candidate_moves_its_own_confidence_most():

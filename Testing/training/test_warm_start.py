@@ -35,6 +35,16 @@ def test_a_new_run_begins_with_the_averaged_weights(finished, tiny_config, tiny_
     assert run.step == 0
 
 
+def test_a_run_begun_with_two_others_has_the_mean_of_their_weights(finished, tiny_config, tiny_scans, tmp_path):
+    other = Run(tiny_config, tiny_scans, tmp_path / "other", data_fingerprint="none", device="cpu")
+    other.save()
+    run = Run(tiny_config, tiny_scans, tmp_path / "second", data_fingerprint="none", device="cpu")
+    start_from(run, finished.folder, other.folder)
+    for name, values in run.networks["generator"].named_parameters():
+        both = finished.averaged["generator"].get_parameter(name), other.averaged["generator"].get_parameter(name)
+        torch.testing.assert_close(values, (both[0] + both[1]) / 2)
+
+
 def test_a_level_that_was_never_trained_starts_at_that_of_the_voxel_path(finished, tiny_config, tiny_scans, tmp_path):
     config = changed_generator(tiny_config, level_from_voxels=False)
     with torch.no_grad():
