@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--init", type=Path, nargs="+", metavar="RUN", help="begin with the weights of other runs, averaged"
     )
+    fit.add_argument("--only", nargs="+", metavar="NETWORK", help="of --init, take these networks alone")
     fit.set_defaults(run=_fit)
     resume = commands.add_parser("resume", help="continue a run that was stopped")
     resume.add_argument("folder", type=Path)
@@ -205,7 +206,7 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
         run.resume()
     else:
         if options.init is not None:
-            start_from(run, *options.init)
+            start_from(run, *options.init, only=options.only)
         _begin(options, processes)
     run.fit(
         lambda generator: flat_table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ NUM_BATCHES, BATCH_SIZE, FIRST_STEP = 40, 4, 1 << 24
 """Slices on which the mean of a correction is measured; drawn where no training step draws."""
 
 
-def start_from(run: Run, *folders: Path) -> None:
+def start_from(run: Run, *folders: Path, only: Collection[str] | None = None) -> None:
     """Give a new run the running means of others' weights, network by network; networks that none has stay as they are.
 
     The weights of several runs that began with the same ones are averaged: often better than each, as an ensemble is,
@@ -29,6 +29,7 @@ def start_from(run: Run, *folders: Path) -> None:
     Args:
         run: Before its first step.
         folders: Of the other runs, at least one.
+        only: Names of the networks that are taken; None for all that both have.
 
     Raises:
         InputError: If it holds no readable checkpoint.
@@ -41,7 +42,7 @@ def start_from(run: Run, *folders: Path) -> None:
         before = before or saved.config.generator.parameters.get("level_from_voxels", False)
         for name, network in run.networks.items():
             weights = saved.averaged.get(name, saved.networks.get(name))
-            if weights is None:
+            if weights is None or (only is not None and name not in only):
                 continue
             if why := misfit(network, weights):
                 raise ConfigError(f"{folder}: its {name} has another architecture or size ({why}): start without it")

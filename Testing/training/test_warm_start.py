@@ -35,8 +35,16 @@ def test_a_new_run_begins_with_the_averaged_weights(finished, tiny_config, tiny_
     assert run.step == 0
 
 
+def test_networks_that_are_not_asked_for_stay_as_they_are(finished, tiny_config, tiny_scans, tmp_path):
+    run = Run(tiny_config, tiny_scans, tmp_path / "second", data_fingerprint="none", device="cpu")
+    before = copy.deepcopy(run.networks["generator"].state_dict())
+    start_from(run, finished.folder, only=["student"])
+    assert all(torch.equal(values, before[name]) for name, values in run.networks["generator"].state_dict().items())
+
+
 def test_a_run_begun_with_two_others_has_the_mean_of_their_weights(finished, tiny_config, tiny_scans, tmp_path):
     other = Run(tiny_config, tiny_scans, tmp_path / "other", data_fingerprint="none", device="cpu")
+    other.folder.mkdir()
     other.save()
     run = Run(tiny_config, tiny_scans, tmp_path / "second", data_fingerprint="none", device="cpu")
     start_from(run, finished.folder, other.folder)
