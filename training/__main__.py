@@ -103,6 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z")
     export.add_argument("--baseline", type=Path, metavar="FILE", help="scores that the baseline command wrote")
     export.add_argument("--reported-routes", action="store_true", help="measure 7 routes instead of all 28")
+    export.add_argument(
+        "--predecessor", metavar="MODEL", help="the installed model that this one replaces, for its card"
+    )
+    export.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
     export.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     export.set_defaults(run=_export)
     for command in (fit, resume, baseline, evaluate, attention, uncertainty, limits, resolution, export):
@@ -315,6 +319,8 @@ def _export(options: argparse.Namespace) -> None:
         render_super_resolution_quality,
         render_uncertainty_quality,
     )
+    from MRTranslateLib.models.card import Predecessor
+    from MRTranslateLib.models.store import ModelStore
     from training.calibration import judge_attention
     from training.checkpoint import load_checkpoint
     from training.evaluation import REPORTED_ROUTES, read_scores, score_routes
@@ -326,7 +332,13 @@ def _export(options: argparse.Namespace) -> None:
     checkpoint = load_checkpoint(options.folder)
     baseline = [] if options.baseline is None else read_scores(options.baseline)
     val = _prepared(_scans(options.data), "val", ())
-    command = f"python -m training fit training/configs/{checkpoint.config.name}.yaml --data FOLDER --run FOLDER"
+    command = options.command or (
+        f"python -m training fit training/configs/{checkpoint.config.name}.yaml --data FOLDER --run FOLDER"
+    )
+    former = None
+    if options.predecessor is not None:
+        card = ModelStore().find(options.predecessor).card
+        former = Predecessor(name=card.name, version=card.version, quality=card.quality)
     shared = {"version": options.model_version, "command": command, "hardware": options.hardware}
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
@@ -348,6 +360,7 @@ def _export(options: argparse.Namespace) -> None:
         uncertainty=doubt,
         limits=limits,
         super_resolution=gains,
+        predecessor=former,
         replace=True,
         **shared,
     )

@@ -24,6 +24,7 @@ from MRTranslateLib.models.card import (
     SCHEMA_VERSION,
     Architecture,
     ModelCard,
+    Predecessor,
     Preprocessing,
     RouteQuality,
     System,
@@ -197,6 +198,7 @@ def export_bundle(
     uncertainty: UncertaintyEvidence | None = None,
     limits: Sequence[RobustnessLimit] = (),
     super_resolution: Sequence[SuperResolutionQuality] = (),
+    predecessor: Predecessor | None = None,
     replace: bool = False,
 ) -> Bundle:
     """Write what a run delivers as a bundle named like ``folder``; see :func:`write_bundle` for errors.
@@ -212,6 +214,7 @@ def export_bundle(
         uncertainty: Calibrations and measured rows of the uncertainty map; None leaves it uncalibrated.
         limits: How far a perturbation may change a result, as :func:`training.limits.derive_limits` derives it.
         super_resolution: Measured rows of the super-resolution branch.
+        predecessor: The model that this one replaces, and how good it was.
         replace: Take the place of an existing bundle.
     """
     config = checkpoint.config
@@ -256,6 +259,7 @@ def export_bundle(
         metrics_command="python -m training evaluate --model NAME --data FOLDER",
         files={},
         components=_components(checkpoint, discriminator, attention, resolver),
+        predecessor=predecessor,
         attention_quality=() if attention is None else attention.quality,
         attention_protocol="" if attention is None else ATTENTION_PROTOCOL,
         attention_command="" if attention is None else ATTENTION_COMMAND,

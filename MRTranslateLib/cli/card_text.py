@@ -71,6 +71,7 @@ def render_card(card: ModelCard) -> str:
         _uncertainty(card),
         _super_resolution(card),
         _quality(card),
+        render_predecessor(card),
         "\n".join(["Limits:", *(_item(limit) for limit in card.limits)]),
         render_limits(card.robustness_limits),
         f"Seen in training: {in_plane[0]:g} to {in_plane[1]:g} mm in plane, {slices[0]:g} to {slices[1]:g} mm between "
@@ -205,6 +206,22 @@ def render_limits(limits: Sequence[RobustnessLimit]) -> str:
     told = (_paragraph("Derived from", text) for text in dict.fromkeys(limit.derived_from for limit in limits))
     heading = _paragraph("Limits of robustness", "a perturbation that changes the result more than this is told of")
     return "\n".join([heading, *items, *told])
+
+
+def render_predecessor(card: ModelCard) -> str:
+    """Brain and lesion PSNR beside those of the model that was replaced, for the routes that both were measured on."""
+    if card.predecessor is None:
+        return ""
+    former = {(row.sources, row.target): row for row in card.predecessor.quality}
+    rows = [("route", "brain PSNR", "before", "lesion PSNR", "before")]
+    for row in card.quality:
+        before = former.get((row.sources, row.target))
+        if before is not None:
+            route = f"{'+'.join(row.sources)}>{row.target}"
+            values = (row.brain_psnr, before.brain_psnr, row.lesion_psnr, before.lesion_psnr)
+            rows.append((route, *(_decibels(value) for value in values)))
+    heading = f"Replaced {card.predecessor.name} {card.predecessor.version}, measured in the same way (dB):"
+    return "\n".join([heading, render_table(rows)])
 
 
 def _attention_row(row: AttentionQuality) -> tuple[str, ...]:

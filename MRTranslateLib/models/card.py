@@ -84,6 +84,20 @@ class RouteQuality(Part, frozen=True, kw_only=True):
             raise ValueError(f"target {self.target} is among the sources {', '.join(self.sources)}")
 
 
+class Predecessor(Part, frozen=True, kw_only=True):
+    """The model that this one replaced, for comparison.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        quality: Its rows, measured on the same people in the same way.
+    """
+
+    name: str
+    version: str
+    quality: tuple[RouteQuality, ...]
+
+
 class Preprocessing(Part, frozen=True, kw_only=True):
     """What the network expects to be done to a volume before it sees it, and what it has seen.
 
@@ -187,6 +201,7 @@ class ModelCard(Part, frozen=True, kw_only=True):
         metrics_command: The command that measures it again.
         files: Every file of the bundle but ``model.json``; empty only until the bundle is written.
         components: Networks beside the generator; cards without this key have none.
+        predecessor: The model that this one replaced; None for the first.
         attention_quality: How well the attention map points at errors, per measured route.
         attention_protocol: How ``attention_quality`` was measured, in words.
         attention_command: The command that measures it again.
@@ -221,6 +236,7 @@ class ModelCard(Part, frozen=True, kw_only=True):
     metrics_command: str
     files: dict[str, FileRecord]
     components: Components = Components()
+    predecessor: Predecessor | None = None
     attention_quality: tuple[AttentionQuality, ...] = ()
     attention_protocol: str = ""
     attention_command: str = ""
