@@ -213,7 +213,7 @@ def render_predecessor(card: ModelCard) -> str:
     if card.predecessor is None:
         return ""
     former = {(row.sources, row.target): row for row in card.predecessor.quality}
-    rows = [("route", "brain PSNR", "before", "lesion PSNR", "before")]
+    rows: list[tuple[str, ...]] = [("route", "brain dB", "(before)", "lesion dB", "(before)")]
     for row in card.quality:
         before = former.get((row.sources, row.target))
         if before is not None:
@@ -221,7 +221,7 @@ def render_predecessor(card: ModelCard) -> str:
             values = (row.brain_psnr, before.brain_psnr, row.lesion_psnr, before.lesion_psnr)
             rows.append((route, *(_decibels(value) for value in values)))
     heading = f"Replaced {card.predecessor.name} {card.predecessor.version}, measured in the same way (dB):"
-    return "\n".join([heading, render_table(rows)])
+    return "\n".join([heading, render_table(rows, "lrrrr")])
 
 
 def _attention_row(row: AttentionQuality) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 from MRTranslateLib.cli.card_text import render_card
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
-from MRTranslateLib.models.card import decode_card, encode_card
+from MRTranslateLib.models.card import Predecessor, decode_card, encode_card
 from MRTranslateLib.models.components import AttentionCalibration, AttentionQuality
 from Testing.library.model_examples import example_card, example_components
 
@@ -215,3 +215,15 @@ def test_the_text_of_a_card_says_what_attention_means_and_whether_it_beats_the_c
 )
 def test_attention_beats_its_controls_only_when_it_beats_each_on_the_same_people(row, beats):
     assert attentive_card(**row).attention_quality[0].beats_controls is beats
+
+
+def test_the_text_of_a_card_tells_the_model_that_it_replaced_and_how_good_that_was():
+    card = example_card()
+    former = tuple(msgspec.structs.replace(row, brain_psnr=12.34, lesion_psnr=None) for row in card.quality)
+    successor = msgspec.structs.replace(card, predecessor=Predecessor(name="old", version="0.1.0", quality=former))
+    text = render_card(successor)
+    assert "Replaced old 0.1.0" in text
+    row = next(line for line in text.splitlines() if "12.34" in line)
+    assert f"{card.quality[0].brain_psnr:.2f}" in row
+    assert "Replaced" not in render_card(card)
+    assert decode_card(encode_card(successor), where="model.json") == successor
