@@ -1,6 +1,6 @@
 """How many planted and erased lesions do the plausibility checks find, and at how many false alarms?
 
-    python Testing/benchmark_plausibility.py [--first-seed 200] [--seeds 12] [--routes 2] [--verbose]
+    python Testing/benchmark_plausibility.py [--first-seed 402] [--seeds 12] [--routes 2] [--verbose]
 
 Phantoms of 2 mm, in turn with glioma and multiple sclerosis, by several routes. "Synthetic" is the true target contrast
 with blur, noise, another gain and level, uneven brightness and a loss of fine contrast. Per phantom and route:
@@ -10,7 +10,7 @@ with blur, noise, another gain and level, uneven brightness and a loss of fine c
 * erased: a lesion of 1 to 10 ml in the white matter of the sources alone;
 * glioma erased: the glioma of the synthetic image replaced by the same person's healthy brain.
 
-Seeds below 200 were used to choose the thresholds, those from 200 on were not.
+Seeds below 402 were looked at while the method and its thresholds were chosen, those from 402 on were not.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def describe(case: Case, findings: tuple[Finding, ...]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--first-seed", type=int, default=200)
+    parser.add_argument("--first-seed", type=int, default=402)
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--routes", type=int, default=2, help="per seed")
     parser.add_argument("--verbose", action="store_true", help="say what was missed and what was found in clean cases")

@@ -19,10 +19,11 @@ from MRTranslateLib.plausibility.symmetric_grid import SymmetricGrid, symmetric_
 
 Image = NDArray[np.float32]
 
-MIN_VOLUME_ML = 0.5
-"""Of a region at half height, which is smaller than the structure."""
-MAX_VOLUME_ML = 40.0
-"""What is larger is a difference of brightness, not a structure."""
+MIN_VOLUME_ML = 0.6
+"""Of a region at half height; a structure of 1 ml has about that."""
+BROAD_ML, MIN_BROAD_SCORE = 15.0, 2.0
+"""What is larger than the first and fainter than the second is unevenness of brightness, not a structure."""
+MAX_VOLUME_ML = 60.0
 
 
 def find_discrepancies(
@@ -63,8 +64,12 @@ def find_discrepancies(
         return ()
     given = {contrast: source * inside for contrast, source in given.items()}
     findings = _findings(sampled(synthetic) * inside, given, inside, _Words(grid, inside, target))
-    fit = [finding for finding in findings if MIN_VOLUME_ML <= finding.volume_ml <= MAX_VOLUME_ML]
-    return tuple(sorted(fit, key=lambda finding: -finding.score))
+    return tuple(sorted(filter(_is_a_structure, findings), key=lambda finding: -finding.score))
+
+
+def _is_a_structure(finding: Finding) -> bool:
+    distinct = finding.volume_ml <= BROAD_ML or finding.score >= MIN_BROAD_SCORE
+    return distinct and MIN_VOLUME_ML <= finding.volume_ml <= MAX_VOLUME_ML
 
 
 def _findings(

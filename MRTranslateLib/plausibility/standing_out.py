@@ -14,7 +14,8 @@ SMOOTHING_VOXELS = 1.5
 """Of the map before its peaks are sought, 3 mm: a ball of 1 ml passes, specks along sulci do not."""
 SEPARATION_VOXELS = 3
 """No second region is sought within this of the first."""
-MAX_PEAKS = 8
+MAX_PEAKS = 20
+"""Looked at; a large lesion takes several, which are shoulders of the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ def regions_standing_out(departure: Image, profile: Image, threshold: float) -> 
         threshold: Lowest height of a smoothed peak.
 
     Returns:
-        The highest first, at most ``MAX_PEAKS``.
+        The highest first, of at most ``MAX_PEAKS`` peaks.
     """
     smoothed = ndimage.gaussian_filter(np.maximum(departure, 0), SMOOTHING_VOXELS)
     lightly = ndimage.gaussian_filter(profile, 1.0)

@@ -32,11 +32,21 @@ def clean(scans):
     return clean_case(scans, (T1W, T2W), FLAIR, np.random.default_rng(0))
 
 
+@pytest.fixture(scope="module")
+def planted(scans, clean):
+    return plant(clean, scans, np.random.default_rng(5), 2.0, 0.25)
+
+
+@pytest.fixture(scope="module")
+def found(planted):
+    return findings_in(planted)
+
+
 def test_nothing_is_found_where_nothing_is_wrong(clean):
     assert findings_in(clean) == ()
 
 
-@pytest.mark.parametrize(("seed", "volume_ml", "contrast"), [(1, 2.0, 0.25), (2, 8.0, -0.25), (3, 4.0, 0.3)])
+@pytest.mark.parametrize(("seed", "volume_ml", "contrast"), [(2, 8.0, -0.25), (3, 4.0, 0.3)])
 def test_a_planted_structure_is_found_where_it_is_and_as_large_as_it_is(scans, clean, seed, volume_ml, contrast):
     case = plant(clean, scans, np.random.default_rng(seed), volume_ml, contrast)
     (finding,) = findings_in(case)
@@ -65,9 +75,9 @@ def test_the_same_lesion_in_source_and_result_is_no_finding(scans, clean):
     assert not [f for f in findings_in(replace(with_lesion, synthetic=shown, sources=sources)) if f.kind == "erasure"]
 
 
-def test_the_result_is_the_same_again(scans, clean):
-    case = plant(clean, scans, np.random.default_rng(1), 2.0, 0.25)
-    assert findings_in(case) == findings_in(case)
+def test_the_result_is_the_same_again(planted, found):
+    assert len(found) == 1
+    assert findings_in(planted) == found
 
 
 def test_an_oblique_grid_of_thick_slices_gives_the_place_in_the_patient():
@@ -95,7 +105,6 @@ def test_sources_without_data_give_no_finding():
     assert find_discrepancies(bright, FLAIR, {T1W: 0 * bright}, brain, np.diag([4.0, 4, 4, 1])) == ()
 
 
-def test_the_record_survives_the_sidecar(scans, clean):
-    case = plant(clean, scans, np.random.default_rng(1), 2.0, 0.25)
-    record = ChecksRecord(findings=findings_in(case), statement=STATEMENT)
+def test_the_record_survives_the_sidecar(found):
+    record = ChecksRecord(findings=found, statement=STATEMENT)
     assert msgspec.json.decode(msgspec.json.encode(record), type=ChecksRecord) == record

@@ -42,16 +42,19 @@ def test_the_plane_of_symmetry_is_found_however_the_head_is_tilted(tilt_deg):
     spacing, shape = 3.0, (60, 70, 56)
     points = (np.stack(np.indices(shape), -1) - (np.array(shape) - 1) / 2) * spacing
     x, y, z = np.moveaxis(points @ turn, -1, 0)  # the head's own directions: its right is turn[:, 0]
-    brain = (x / 62) ** 2 + (y / 80) ** 2 + (z / 60) ** 2 < 1
+    brain = ((x / 62) ** 2 + (y / 80) ** 2 + (z / 60) ** 2 < 1) & (x < 48)  # cut: its centre lies off the plane
     ventricles = ((np.abs(x) - 14) / 8) ** 2 + (y / 30) ** 2 + ((z - 8) / 14) ** 2 < 1
-    image = (brain * (0.5 + 0.3 * np.cos(y / 18) * np.cos(x / 11)) - 0.3 * ventricles).astype(np.float32)
+    image = (brain * (0.5 + 0.3 * np.cos(y / 18) * np.cos(x / 11)) - 0.3 * ventricles * brain).astype(np.float32)
     affine = np.diag([spacing, spacing, spacing, 1.0])
     affine[:3, 3] = [5.0, -7.0, 11.0]
     grid = symmetric_grid(image, brain, affine)
     right = grid.affine[:3, 0] / 2
+    head = affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
+    middle = grid.affine[:3, :3] @ ((np.array(grid.shape) - 1) / 2) + grid.affine[:3, 3]
+    assert abs((middle - head) @ right) < 2.0
     assert np.degrees(np.arccos(np.clip(right @ turn[:, 0], -1, 1))) < 1.0
     upright = grid.sample(image, affine)
-    assert np.abs(upright - upright[::-1])[upright > 0].mean() < 0.02
+    assert np.abs(upright - upright[::-1])[(upright > 0) & (upright[::-1] > 0)].mean() < 0.06
 
 
 def test_the_mean_survives_sampling_on_coarser_voxels(brain, source):
@@ -69,10 +72,10 @@ def test_what_follows_the_sources_is_explained_whatever_gain_and_coil(brain, sou
 
 
 def test_a_blob_that_no_source_shows_stays_unexplained(brain, source):
-    blob = 0.2 * np.exp(-((distance((12, 20, 22)) / 4) ** 2))
+    blob = 0.3 * np.exp(-((distance((12, 20, 22)) / 6) ** 2))
     image = ((1.0 - 0.7 * source + blob) * brain).astype(np.float32)
     residual = unexplained(image, [source], brain)
-    assert residual[12, 20, 22] == pytest.approx(0.2, abs=0.03)
+    assert residual[12, 20, 22] == pytest.approx(0.3, abs=0.02)
     assert np.abs(residual[distance((12, 20, 22)) > 14]).max() < 0.03
 
 
