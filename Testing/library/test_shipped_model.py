@@ -64,6 +64,27 @@ def test_the_card_says_how_good_each_route_is(bundle):
         assert measured[route].baseline_brain_psnr is not None
 
 
+def test_the_default_model_was_trained_by_all_three_systems_and_has_what_they_leave_for_inference(bundle):
+    card = bundle.card
+    assert card.systems_trained == ("supervised", "A", "B", "C")
+    assert card.architecture.name == "refined"
+    assert set(card.components.present) == {"local_discriminator", "super_resolution"}
+
+
+def test_what_the_maps_of_the_default_model_say_was_measured_on_people_not_trained_on(bundle):
+    card = bundle.card
+    assert card.components.local_discriminator.calibration is not None
+    assert {row.target for row in card.attention_quality} == set(card.targets)
+    assert all(card.uncertainty_calibration(target) is not None for target in card.targets)
+    assert {limit.region for limit in card.robustness_limits} >= {"brain", "lesion", "healthy"}
+    assert card.super_resolution_quality
+
+
+def test_the_card_compares_the_default_model_with_the_one_it_replaced_on_every_reported_route(bundle):
+    former = {(row.sources, row.target) for row in bundle.card.predecessor.quality}
+    assert former == {(row.sources, row.target) for row in bundle.card.quality}
+
+
 def test_the_card_credits_its_data_and_can_be_trained_again(bundle):
     import yaml
 

@@ -151,7 +151,7 @@ def test_the_worker_without_a_process_runs_a_job_here(slicer_host):
     runner.succeeded.connect(lambda _task, value: answers.append(value))
     runner.failed.connect(lambda _task, sentence: failures.append(sentence))
     runner.run(questionTask("models", {"action": "list"}))
-    assert [model["name"] for model in answers[0]] == ["brain-supervised"]
+    assert [model["name"] for model in answers[0]] == ["brain-supervised", "brain-united"]
     runner.run(questionTask("models", {"action": "remove", "name": "brain-supervised"}))
     assert "cannot be removed" in failures[0]
     runner.close()
