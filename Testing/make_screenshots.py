@@ -127,9 +127,9 @@ def photograph_trust(take: Photographer) -> None:
             print(f"not in the picture: {box.toolTip}")
     ui.applyButton.click()
     take.wait_for_end()
-    take.show_slice()
     ui.lesionOutlineCheckBox.click()
     ui.nextCandidateButton.click()
+    take.show_slice()  # the first candidate lies at the lower end of the brain
     for kind in ("uncertainty", "attention"):
         ui.heatMapComboBox.setCurrentText(kind)
         take.window(f"trust_{kind}")
