@@ -6,6 +6,7 @@ import pytest
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.models.bundle import read_card
+from MRTranslateLib.models.store import ModelStore
 from Testing.slicer_host import missing_reason
 
 pytestmark = pytest.mark.skipif(missing_reason() is not None, reason=str(missing_reason()))
@@ -20,9 +21,16 @@ def readiness(slicer_host):
 
 @pytest.fixture
 def model(slicer_host):
+    """A shipped model that makes no maps and takes no low-resolution target."""
     from MRTranslateGui.ModelCatalog import readCatalog
 
-    return readCatalog().models[0]
+    return next(model for model in readCatalog().models if model.folder.name == "brain-supervised")
+
+
+def test_the_first_model_offered_is_the_one_the_library_takes_by_default(slicer_host):
+    from MRTranslateGui.ModelCatalog import readCatalog
+
+    assert readCatalog().models[0].folder.name == ModelStore().default_name()
 
 
 @pytest.fixture
@@ -85,7 +93,8 @@ def test_a_damaged_card_is_reported_and_the_others_are_shown(slicer_host, model,
     (tmp_path / "broken" / "model.json").write_text("{")
     (tmp_path / "empty" / "model.json").write_text("{}")
     catalog = readCatalog([(model.folder.parent, True), (tmp_path, False)])
-    assert catalog.models == (model,)
+    assert model in catalog.models
+    assert len(catalog.models) == sum(stored.shipped for stored in ModelStore().list())
     assert [problem.partition(":")[0] for problem in catalog.problems] == ["broken", "empty"]
 
 
