@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from MRTranslateLib.errors import InputError
-from MRTranslateLib.files import atomic_file
 from MRTranslateLib.inference.load import load_generator
-from MRTranslateLib.models.bundle import CARD_NAME, Bundle
-from MRTranslateLib.models.card import encode_card
+from MRTranslateLib.models.bundle import Bundle, rewrite_card
 from MRTranslateLib.models.limits import LimitedRegion, RobustnessLimit
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.robustness.regions import region_masks
@@ -110,9 +107,7 @@ def write_limits(bundle: Bundle, limits: Sequence[RobustnessLimit]) -> None:
     Raises:
         MRTranslateError: If the card cannot be written.
     """
-    card = msgspec.structs.replace(bundle.card, robustness_limits=tuple(limits))
-    with atomic_file(bundle.folder / CARD_NAME, overwrite=True) as path:
-        path.write_bytes(encode_card(card))
+    rewrite_card(bundle, robustness_limits=tuple(limits))
 
 
 def _regions(scan: CachedScan) -> dict[str, NDArray[np.bool_]]:

@@ -11,14 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
-from MRTranslateLib.files import atomic_file
 from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.load import load_generator, load_super_resolver
 from MRTranslateLib.inference.low_resolution import LowResolution, prepare_low_resolution
@@ -26,8 +24,7 @@ from MRTranslateLib.inference.prepare import Prepared, prepare
 from MRTranslateLib.inference.sources import NamedVolume, load_image
 from MRTranslateLib.inference.super_resolution import at_full_resolution_scale, resolve_slices, synthesize_brain
 from MRTranslateLib.metrics import peak_signal_noise_ratio, structural_similarity
-from MRTranslateLib.models.bundle import CARD_NAME, Bundle
-from MRTranslateLib.models.card import encode_card
+from MRTranslateLib.models.bundle import Bundle, rewrite_card
 from MRTranslateLib.models.components import SuperResolutionQuality
 from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.progress import Progress
@@ -248,11 +245,9 @@ def write_super_resolution(bundle: Bundle, rows: Sequence[SuperResolutionQuality
     Raises:
         MRTranslateError: If the card cannot be written.
     """
-    card = msgspec.structs.replace(
-        bundle.card,
+    rewrite_card(
+        bundle,
         super_resolution_quality=tuple(rows),
         super_resolution_protocol=SUPER_RESOLUTION_PROTOCOL,
         super_resolution_command=SUPER_RESOLUTION_COMMAND,
     )
-    with atomic_file(bundle.folder / CARD_NAME, overwrite=True) as path:
-        path.write_bytes(encode_card(card))

@@ -16,19 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
-from MRTranslateLib.files import atomic_file
 from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.load import load_generator
 from MRTranslateLib.inference.slices import SliceJob, translate_slices
 from MRTranslateLib.inference.uncertainty import SEED
-from MRTranslateLib.models.bundle import CARD_NAME, Bundle
-from MRTranslateLib.models.card import encode_card
+from MRTranslateLib.models.bundle import Bundle, rewrite_card
 from MRTranslateLib.models.uncertainty import UncertaintyCalibration, UncertaintyQuality
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.progress import Progress
@@ -146,15 +143,13 @@ def write_uncertainty(bundle: Bundle, evidence: UncertaintyEvidence) -> None:
     Raises:
         MRTranslateError: If the card cannot be written.
     """
-    card = msgspec.structs.replace(
-        bundle.card,
+    rewrite_card(
+        bundle,
         uncertainty_calibrations=evidence.calibrations,
         uncertainty_quality=evidence.quality,
         uncertainty_protocol=UNCERTAINTY_PROTOCOL,
         uncertainty_command=UNCERTAINTY_COMMAND,
     )
-    with atomic_file(bundle.folder / CARD_NAME, overwrite=True) as path:
-        path.write_bytes(encode_card(card))
 
 
 def fit_intervals(

@@ -98,7 +98,7 @@ def attention_of(
     from MRTranslateLib.inference.slices import SliceJob
 
     component = bundle.card.require_attention()
-    job = SliceJob(prepared.slices, target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
+    job = SliceJob.of(prepared, target)
     judged = difficulty_slices(load_local_discriminator(bundle), job, slices, execution, progress)
     made = attention_map(
         values_on_output_grid(judged.slices, prepared, first),

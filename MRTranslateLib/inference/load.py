@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
 import torch
 from torch import nn
 
@@ -11,6 +14,8 @@ from MRTranslateLib.models.bundle import Bundle, load_tensors
 from MRTranslateLib.networks.generator import Generator, build_generator
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, build_local_discriminator
 from MRTranslateLib.networks.super_resolution import SuperResolver, build_super_resolver
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 def load_generator(bundle: Bundle) -> Generator:
@@ -38,14 +43,7 @@ def load_local_discriminator(bundle: Bundle) -> LocalDiscriminator:
         ModelError: If the bundle has none, or its parameters or weights do not fit.
     """
     parameters = bundle.card.require_attention().parameters
-    key = f"local_discriminator {bundle.component_sha256('local_discriminator')} {sorted(parameters.items())}"
-    return kept_or_loaded(key, lambda: _load_local_discriminator(bundle))
-
-
-def _load_local_discriminator(bundle: Bundle) -> LocalDiscriminator:
-    discriminator = build_local_discriminator(bundle.card.require_attention().parameters)
-    _fill(discriminator, bundle, "local_discriminator", "local_discriminator")
-    return discriminator.eval()
+    return _load_component(bundle, "local_discriminator", parameters, build_local_discriminator)
 
 
 def load_super_resolver(bundle: Bundle) -> SuperResolver:
@@ -55,14 +53,18 @@ def load_super_resolver(bundle: Bundle) -> SuperResolver:
         ModelError: If the bundle has none, or its parameters or weights do not fit.
     """
     parameters = bundle.card.require_super_resolution().parameters
-    key = f"super_resolution {bundle.component_sha256('super_resolution')} {sorted(parameters.items())}"
-    return kept_or_loaded(key, lambda: _load_super_resolver(bundle))
+    return _load_component(bundle, "super_resolution", parameters, build_super_resolver)
 
 
-def _load_super_resolver(bundle: Bundle) -> SuperResolver:
-    resolver = build_super_resolver(bundle.card.require_super_resolution().parameters)
-    _fill(resolver, bundle, "super_resolution", "super_resolution")
-    return resolver.eval()
+def _load_component(
+    bundle: Bundle, name: str, parameters: Mapping[str, Any], build: Callable[[Mapping[str, Any]], NetworkT]
+) -> NetworkT:
+    def load() -> NetworkT:
+        network = build(parameters)
+        _fill(network, bundle, name, name)
+        return network.eval()
+
+    return kept_or_loaded(f"{name} {bundle.component_sha256(name)} {sorted(parameters.items())}", load)
 
 
 def _fill(network: nn.Module, bundle: Bundle, component: str | None, architecture: str) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.inference.device import Execution
+from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.networks.generator import Generator, SourceSlices, one_hot
 from MRTranslateLib.progress import Progress
 
@@ -36,6 +37,11 @@ class SliceJob:
     indices: NDArray[np.intp]
     brain_range: tuple[int, int]
     neighbour_stride: int
+
+    @classmethod
+    def of(cls, prepared: Prepared, target: Contrast) -> SliceJob:
+        """All slices of the output, from the sources as they were prepared."""
+        return cls(prepared.slices, target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
 
 
 @dataclass(frozen=True, eq=False)

@@ -403,7 +403,7 @@ def _run_network(
         resolver, component = load_super_resolver(bundle), bundle.card.require_super_resolution()
         resolved = super_resolve(generator, resolver, component, prepared, target, low, execution, progress)
         return resolved.slices, device_name(resolved.device), resolved.fallbacks
-    job = SliceJob(prepared.slices, target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
+    job = SliceJob.of(prepared, target)
     result = translate_slices(generator, job, execution, progress)
     return result.slices, device_name(result.device), result.fallbacks
 

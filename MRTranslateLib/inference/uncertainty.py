@@ -59,7 +59,7 @@ def uncertainty_of(
     from MRTranslateLib.uncertainty.interval import half_widths
     from MRTranslateLib.uncertainty.spread import spread_slices
 
-    job = SliceJob(prepared.slices, target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
+    job = SliceJob.of(prepared, target)
     right, anterior, superior = prepared.grid.grid.spacing_mm
     spread = spread_slices(
         load_generator(bundle),

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 
 from MRTranslateLib.errors import ModelError, MRTranslateError
-from MRTranslateLib.files import reason, sha256_of, shown
+from MRTranslateLib.files import atomic_file, reason, sha256_of, shown
 from MRTranslateLib.models.card import FileRecord, ModelCard, decode_card, encode_card
 from MRTranslateLib.models.components import MAX_COMPONENT_BYTES
 
@@ -147,6 +147,16 @@ def load_tensors(bundle: Bundle, component: str | None = None) -> dict[str, NDAr
         if tensor.dtype not in (np.float16, np.float32) or not np.isfinite(tensor).all():
             raise ModelError(f"{shown(path)} holds {name!r} of {tensor.dtype}, where finite float16 is expected")
     return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+def rewrite_card(bundle: Bundle, **changes: Any) -> None:
+    """Give a bundle's card other values of some fields; its weights stay as they are.
+
+    Raises:
+        MRTranslateError: If the card cannot be written.
+    """
+    with atomic_file(bundle.folder / CARD_NAME, overwrite=True) as path:
+        path.write_bytes(encode_card(msgspec.structs.replace(bundle.card, **changes)))
 
 
 def write_bundle(

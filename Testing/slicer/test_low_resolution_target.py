@@ -33,16 +33,6 @@ ROW = {
 
 
 @pytest.fixture
-def worker(slicer_host, monkeypatch):
-    from MRTranslateGui import Console
-    from Testing.slicer.fake_worker import FakeWorker
-
-    made = FakeWorker()
-    monkeypatch.setattr(Console, "WorkerProcess", lambda: made)
-    return made
-
-
-@pytest.fixture
 def able(slicer_host, monkeypatch):
     """Every model's card names a super-resolution branch."""
     from MRTranslateGui import ModelCatalog

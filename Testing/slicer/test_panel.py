@@ -12,23 +12,6 @@ SHAPE = (12, 14, 16)
 
 
 @pytest.fixture
-def worker(slicer_host, monkeypatch):
-    from MRTranslateGui import Console
-    from Testing.slicer.fake_worker import FakeWorker
-
-    made = FakeWorker()
-    monkeypatch.setattr(Console, "WorkerProcess", lambda: made)
-    return made
-
-
-@pytest.fixture
-def widget(slicer_host, worker):
-    from Testing.slicer.conftest import MODULE_FOLDER
-
-    return slicer_host.load_module(MODULE_FOLDER / "MRTranslate.py")
-
-
-@pytest.fixture
 def turn(slicer_host):
     """Let the event loop run until nothing of ours is waiting."""
 

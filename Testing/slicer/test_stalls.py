@@ -13,16 +13,6 @@ LIMIT_S = 0.1
 
 
 @pytest.fixture
-def worker(slicer_host, monkeypatch):
-    from MRTranslateGui import Console
-    from Testing.slicer.fake_worker import FakeWorker
-
-    made = FakeWorker()
-    monkeypatch.setattr(Console, "WorkerProcess", lambda: made)
-    return made
-
-
-@pytest.fixture
 def ready(slicer_host, worker):
     """A panel with two scans of 240 x 240 x 155 voxels, and everything loaded that is loaded once."""
     import slicer

@@ -23,16 +23,6 @@ AFFINE = np.diag([1.0, 1.0, 3.0, 1.0])
 
 
 @pytest.fixture
-def worker(slicer_host, monkeypatch):
-    from MRTranslateGui import Console
-    from Testing.slicer.fake_worker import FakeWorker
-
-    made = FakeWorker()
-    monkeypatch.setattr(Console, "WorkerProcess", lambda: made)
-    return made
-
-
-@pytest.fixture
 def able(slicer_host, monkeypatch):
     """Every model's card names a local discriminator and calibrations of all targets."""
     from dataclasses import replace
