@@ -13,8 +13,8 @@ from training.stages.stage import StageContext
 @torch.no_grad()
 def delivered(context: StageContext, batch: StepBatch, pairs: Pairs) -> Tensor:
     """The generator's images ``(P, 1, H, W)``, refined by the student where the run has one."""
-    synthetic = pairs.pick(translate_or_super_resolve(context.generator, None, batch.slices, batch.target_code)).float()
-    if "student" in context.networks:
-        refined: Tensor = context.networks["student"](synthetic, *pairs.condition).image
-        return refined
-    return synthetic
+    with context.autocast():
+        synthetic = pairs.pick(translate_or_super_resolve(context.generator, None, batch.slices, batch.target_code))
+        if "student" in context.networks:
+            synthetic = context.networks["student"](synthetic.float(), *pairs.condition).image
+    return synthetic.float()
