@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,14 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS, LEVELS
+
 from .InProcessWorker import InProcessWorker
-from .ModelCatalog import readCatalog
+from .ModelCatalog import ModelEntry, readCatalog
 from .Packages import ensurePackages
 from .Readiness import whatIsMissing
+from .RobustnessResult import RobustnessResult
+from .RobustnessTask import RobustnessOrder, missingForRobustness, robustnessTask
 from .Scoring import scoringTask
 from .TaskRunner import Step, Task, TaskRunner, Worker
 from .Translation import Order, Translated, requestOf, translationTask
@@ -96,15 +100,8 @@ class Console:
             ValueError: If something is missing or unfit; the message says all of it.
             RuntimeError: If another task is running, packages are missing, the run failed or was cancelled.
         """
-        options: dict[str, Any] = {
-            "device": device,
-            "precision": precision,
-            "registration": registration,
-            "bias_correction": biasCorrection,
-            "threads": threads,
-        }
         order = Order(
-            sources={role: node.GetID() for role, node in sources.items()},
+            sources=_idsOf(sources),
             target=target,
             model=model,
             lowResolution=_idOf(lowResolution),
@@ -117,12 +114,87 @@ class Console:
             uncertainty=_idOf(uncertaintyVolume),
             wantsChecks=checks,
             lesionMask=_idOf(lesionMask),
-            options=options,
+            options=_options(device, precision, registration, biasCorrection, threads),
             keepFiles=keepTemporaryFiles,
         )
-        self._requireComplete(order)
+        _refuse(whatIsMissing(requestOf(order, _modelNamed(model))))
         translated = self._run(translationTask(order), progress, wait=waitForCompletion)
         return translated.volume if isinstance(translated, Translated) else None
+
+    def robustness(
+        self,
+        sources: Mapping[str, Any],
+        target: str,
+        *,
+        perturbations: Sequence[str] = DEFAULT_PERTURBATIONS,
+        levels: Sequence[int] = LEVELS,
+        adversarial: bool = False,
+        keepVolumes: bool = True,
+        model: str | None = None,
+        brainMask: Any = None,
+        reference: Any = None,
+        lesionMask: Any = None,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "fp32",
+        registration: str = "auto",
+        biasCorrection: bool = False,
+        keepTemporaryFiles: bool = False,
+        progress: Callable[[str, float], None] | None = None,
+        waitForCompletion: bool = True,
+    ) -> RobustnessResult | None:
+        """Find out how a translation changes when the scans are worse; a run that was interrupted is gone on with.
+
+        Args:
+            sources: As for :meth:`translate`.
+            target: Contrast to make.
+            perturbations: Types of the library's bank, such as ``motion`` or ``rician_noise``.
+            levels: Among 1..5, ascending.
+            adversarial: Also search for a worst case.
+            keepVolumes: Take every perturbed result into the scene, as a sequence.
+            model: As for :meth:`translate`, and so are the others not named here.
+            brainMask: Segmentation or labelmap node; None to find the brain.
+            reference: Real scan of the target, to measure errors too.
+            lesionMask: Segmentation or labelmap node, to measure lesions by themselves.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            threads: CPU threads; None for physical cores minus one.
+            precision: ``fp32`` or ``bf16``.
+            registration: ``auto``, ``always`` or ``never``.
+            biasCorrection: Run N4 on the sources first.
+            keepTemporaryFiles: Keep what passed between Slicer and the worker.
+            progress: Told of stage and fraction, 0..1.
+            waitForCompletion: Return when it is done, while Slicer stays alive; else at once, and ``runner`` tells.
+
+        Returns:
+            What is in the scene: tables, curves, volumes, verdict and report; None without ``waitForCompletion``.
+
+        Raises:
+            ValueError: If something is missing or unfit; the message says all of it.
+            RuntimeError: If another task is running, packages are missing, the run failed or was cancelled.
+        """
+        entry = _modelNamed(model)
+        translation = Order(
+            sources=_idsOf(sources),
+            target=target,
+            model=model,
+            brainMask=_idOf(brainMask),
+            reference=_idOf(reference),
+            lesionMask=_idOf(lesionMask),
+            options=_options(device, precision, registration, biasCorrection, threads),
+            keepFiles=keepTemporaryFiles,
+        )
+        order = RobustnessOrder(
+            translation=translation,
+            card={} if entry is None else entry.card,
+            perturbations=tuple(perturbations),
+            levels=tuple(levels),
+            adversarial=adversarial,
+            keepVolumes=keepVolumes,
+        )
+        _refuse(missingForRobustness(order, entry))
+        task, _record = robustnessTask(order)
+        result = self._run(task, progress, wait=waitForCompletion)
+        return result if isinstance(result, RobustnessResult) else None
 
     def evaluate(self, synthetic: Any, reference: Any, *, brainMask: Any = None, lesionMask: Any = None) -> Any:
         """Measure a synthetic volume against a real one on the same grid; returns a table node.
@@ -147,18 +219,6 @@ class Console:
     def close(self) -> None:
         """Stop whatever runs; no process and no file is left. The next call starts afresh."""
         self.runner.close()
-
-    def _requireComplete(self, order: Order) -> None:
-        catalog = readCatalog()
-        known = {model.name for model in catalog.models}
-        if order.model is not None and order.model not in known:
-            raise ValueError(
-                _("There is no model {name}: there are {known}.").format(
-                    name=order.model, known=", ".join(sorted(known))
-                )
-            )
-        if missing := whatIsMissing(requestOf(order, catalog.find(order.model or ""))):
-            raise ValueError(" ".join(missing))
 
     def _run(self, task: Task, progress: Callable[[str, float], None] | None, *, wait: bool) -> Any:
         """Run a task to its end; what it gives, None if nobody waits."""
@@ -217,6 +277,39 @@ class _Ending:
     def _onFailed(self, task: Task, message: str) -> None:
         if task is self._task:
             self._problem, self.isThere = message, True
+
+
+def _modelNamed(name: str | None) -> ModelEntry | None:
+    """The model, the default one for None; None if no model is installed."""
+    catalog = readCatalog()
+    known = {model.name for model in catalog.models}
+    if name is not None and name not in known:
+        raise ValueError(
+            _("There is no model {name}: there are {known}.").format(name=name, known=", ".join(sorted(known)))
+        )
+    return catalog.find(name or "")
+
+
+def _refuse(missing: list[str]) -> None:
+    if missing:
+        raise ValueError(" ".join(missing))
+
+
+def _options(
+    device: str, precision: str, registration: str, biasCorrection: bool, threads: int | None
+) -> dict[str, Any]:
+    """By the library's names."""
+    return {
+        "device": device,
+        "precision": precision,
+        "registration": registration,
+        "bias_correction": biasCorrection,
+        "threads": threads,
+    }
+
+
+def _idsOf(sources: Mapping[str, Any]) -> dict[str, str]:
+    return {role: node.GetID() for role, node in sources.items()}
 
 
 def _idOf(node: Any) -> str | None:

@@ -54,6 +54,11 @@ class ModelEntry:
         """Whether it was measured how wide the interval is that holds 90 % of a contrast's errors; ``""`` for any."""
         return any(target in ("", table["target"]) for table in self.card.get("uncertainty_calibrations", ()))
 
+    def isCalibratedWithLowResolution(self, target: str) -> bool:
+        """The same for results from an acquired low-resolution target of that contrast."""
+        rows = self.card.get("low_resolution_uncertainty", ())
+        return any(target in ("", row["calibration"]["target"]) for row in rows)
+
     def _has(self, component: str) -> bool:
         """Whether the bundle holds a network of that name beside the generator; cards without any lack the key."""
         return self.card.get("components", {}).get(component) is not None

@@ -20,6 +20,7 @@ from .NodeFacts import guessFromScene
 from .Packages import PackagesMissing
 from .ParameterNode import ParameterNode, sourceNodes
 from .Readiness import Request, readyText, whatIsMissing
+from .RobustnessResult import RobustnessResult
 from .RobustnessSection import RobustnessSection
 from .RoleGuess import ROLES
 from .RunView import RunView
@@ -203,6 +204,8 @@ class Panel:
             self.runView.showDone(tell(value))
         elif isinstance(value, Translated):
             self._showTranslated(value)
+        elif isinstance(value, RobustnessResult):
+            self.runView.showDone(self.robustness.take(value))
         elif value is not None:
             self._showTable(value)
 

@@ -120,13 +120,15 @@ def _routeProblems(request: Request, model: ModelEntry) -> list[str]:
 
 
 def _uncertaintyProblems(request: Request, model: ModelEntry) -> list[str]:
-    missing = []
-    if request.uncertainty and request.target and not model.isCalibratedFor(request.target):
-        missing.append(
-            _("The model {model} was not calibrated against errors in {target}: untick the uncertainty map.").format(
-                model=model.name, target=request.target
-            )
+    if not request.uncertainty or not request.target:
+        return []
+    if request.lowResolution is None:
+        isCalibrated = model.isCalibratedFor(request.target)
+        text = _("The model {model} was not calibrated against errors in {target}: untick the uncertainty map.")
+    else:
+        isCalibrated = model.isCalibratedWithLowResolution(request.target)
+        text = _(
+            "The model {model} was not calibrated against errors in {target} with a low-resolution target: untick the "
+            "uncertainty map or leave that target empty."
         )
-    if request.uncertainty and request.lowResolution is not None:
-        missing.append(_("With a low-resolution target there is no uncertainty map: leave out one of them."))
-    return missing
+    return [] if isCalibrated else [text.format(model=model.name, target=request.target)]

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
-from MRTranslateLib.robustness.catalogue import BETWEEN_SOURCES
-
 from .ModelCatalog import ModelEntry
 from .ParameterNode import ParameterNode
 from .PerturbationList import PerturbationList
-from .Readiness import whatIsMissing
 from .RobustnessResult import RobustnessResult
 from .RobustnessShown import RobustnessShown
-from .RobustnessTask import RobustnessOrder, RunRecord, bareTranslation, robustnessProblems, robustnessTask
+from .RobustnessTask import RobustnessOrder, RunRecord, bareTranslation, missingForRobustness, robustnessTask
 from .RunView import RunView
 from .TaskRunner import Task, TaskRunner
-from .Translation import Order, requestOf
+from .Translation import Order
 from .WorkerProcess import State
 
 BYTES_PER_VOXEL = 2
@@ -112,9 +108,18 @@ class RobustnessSection:
         logging.info("MRTranslate: robustness, %s at levels %s", ", ".join(order.perturbations), order.levels)
         task, self._record = robustnessTask(order)
         self._task = task
-        self._ask(task, self._onDone)
+        self._ask(task, self.take)
         if self._task is task and self._runner.task is not task:  # it could not even be started; the panel says why
             self._task = None
+
+    def take(self, result: RobustnessResult) -> str:
+        """Show a finished run, the console's too; returns a sentence about it."""
+        self._task = None
+        if self._parameters is not None:
+            self._parameters.robustnessScores = result.scores
+        text = _("Done: {name}.").format(name=result.scores.GetName())
+        self._view.showDone(_("Done."))
+        return text
 
     def _isOurs(self) -> bool:
         return self._task is not None and self._runner.task is self._task
@@ -126,14 +131,6 @@ class RobustnessSection:
             self.update()
         elif not self._isOurs():
             self.ui.robustnessRunButton.setEnabled(False)
-
-    def _onDone(self, result: RobustnessResult) -> str:
-        self._task = None
-        if self._parameters is not None:
-            self._parameters.robustnessScores = result.scores
-        text = _("Done: {name}.").format(name=result.scores.GetName())
-        self._view.showDone(_("Done."))
-        return text
 
     def _onFailed(self, task: Task, sentence: str) -> None:
         if task is self._task:
@@ -164,13 +161,7 @@ class RobustnessSection:
 
     def _missing(self, order: RobustnessOrder) -> list[str]:
         _translation, model = self._order()
-        translation = order.translation
-        missing = whatIsMissing(replace(requestOf(translation, model), problems=robustnessProblems(order)))
-        if not order.perturbations:
-            missing.append(_("Tick at least one type of perturbation."))
-        if len(translation.sources) == 1 and set(order.perturbations) & set(BETWEEN_SOURCES):
-            missing.append(_("The grey types need at least two scans: untick them."))
-        return missing
+        return missingForRobustness(order, model)
 
     def _onTypes(self, chosen: tuple[str, ...]) -> None:
         if self._parameters is not None:

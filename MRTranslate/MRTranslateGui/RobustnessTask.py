@@ -10,12 +10,16 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from MRTranslateLib.robustness.catalogue import BETWEEN_SOURCES
+
 from . import RobustnessFolder
+from .ModelCatalog import ModelEntry
+from .Readiness import whatIsMissing
 from .RobustnessFolder import CaseDigest
 from .RobustnessImport import RobustnessImport
 from .SceneExchange import exportMask, exportVolume, nodeOf, problemOf
 from .TaskRunner import Step, Task
-from .Translation import Order, problemsOf, translationTask
+from .Translation import Order, problemsOf, requestOf, translationTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,17 @@ def robustnessProblems(order: RobustnessOrder) -> list[str]:
     named = ((_("Lesion mask"), order.translation.lesionMask), (_("Real reference"), order.translation.reference))
     found = [problemOf(nodeOf(nodeID), name) for name, nodeID in named if nodeID is not None]
     return [*problemsOf(order.translation), *(problem for problem in found if problem is not None)]
+
+
+def missingForRobustness(order: RobustnessOrder, model: ModelEntry | None) -> list[str]:
+    """Everything that keeps the run from starting, one sentence each; empty if it can run."""
+    request = requestOf(order.translation, model)
+    missing = whatIsMissing(replace(request, problems=robustnessProblems(order)))
+    if not order.perturbations:
+        missing.append(_("Choose at least one type of perturbation."))
+    if len(order.translation.sources) == 1 and {*order.perturbations} & {*BETWEEN_SOURCES}:
+        missing.append(_("Misaligned or dropped sources need at least two scans: leave these types out."))
+    return missing
 
 
 def _exports(run: _Run, folder: Path) -> Iterator[Step]:

@@ -25,6 +25,12 @@ class Signal:
         self._slots.remove(slot)
 
     def emit(self, *values: Any) -> None:
-        """Call every slot; one that raises ends the round."""
+        """Call every slot; the first error is raised when all have been told, for somebody may be waiting."""
+        errors = []
         for slot in tuple(self._slots):
-            slot(*values)
+            try:
+                slot(*values)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]

@@ -37,6 +37,8 @@ def worker(slicer_host, monkeypatch):
                 scores = {"num_voxels": 5, "psnr": 30.0, "ssim": 0.9, "nmae": 0.1, "nrmse": 0.2, "bias": 0.0}
                 report = {"brain": scores, "lesion": None, "lesion_labels": {}, "healthy": None, "notes": []}
                 self.answer(report)
+            elif self.job.kind == "robustness":
+                self.answerRobustness()
 
     made = PromptWorker()
     monkeypatch.setattr(Console, "WorkerProcess", lambda: made)
@@ -126,13 +128,30 @@ def test_scores_come_as_a_table_node(logic, nodes):
     assert [table.GetCellText(0, column) for column in (0, 2, 3)] == ["brain", "30", "0.9"]
 
 
+def test_a_robustness_run_returns_what_is_in_the_scene(logic, nodes, worker):
+    sources = {"T1w": nodes["T1w"], "T2w": nodes["T2w"]}
+    options = {"perturbations": ["motion", "blur"], "levels": [1, 2, 3], "lesionMask": None, "threads": 1}
+    result = logic.robustness(sources, "FLAIR", reference=nodes["FLAIR"], **options)
+    assert [item.level for item in result.items] == [0, 1, 2, 3, 1, 2, 3]
+    assert {*result.types} == {"motion", "blur"}
+    sent = worker.job.parameters
+    assert (sent["perturbations"], sent["levels"], sent["threads"]) == (["motion", "blur"], [1, 2, 3], 1)
+    assert sent["reference"].endswith("reference.nrrd")
+
+
+def test_a_robustness_run_of_one_scan_against_itself_is_refused(logic, nodes, worker):
+    with pytest.raises(ValueError, match="at least two scans"):
+        logic.robustness({"T1w": nodes["T1w"]}, "FLAIR", perturbations=["misalignment"])
+    assert not worker.jobs
+
+
 def recipes():
     """Headings and code of the recipe page."""
     return re.findall(r"^## (.+?)\n.*?```python\n(.*?)```", RECIPES.read_text(encoding="utf-8"), re.M | re.S)
 
 
-def test_the_recipe_page_has_ten_examples():
-    assert len(recipes()) == 10
+def test_the_recipe_page_has_eleven_examples():
+    assert len(recipes()) == 11
 
 
 @pytest.mark.parametrize(("heading", "code"), recipes(), ids=[heading for heading, _ in recipes()])

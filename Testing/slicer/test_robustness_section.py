@@ -127,7 +127,7 @@ def test_an_empty_panel_cannot_run_and_says_why(widget):
 def test_without_a_type_it_cannot_run(ready):
     choose(ready, ())
     assert not ready.ui.robustnessRunButton.enabled
-    assert "Tick at least one type" in ready.ui.robustnessRunButton.toolTip
+    assert "Choose at least one type" in ready.ui.robustnessRunButton.toolTip
     choose(ready, ("spike",))
     assert ready.ui.robustnessRunButton.enabled
     assert ready._parameters.robustnessTypes == "spike"
@@ -594,3 +594,13 @@ def slices_of_a_translation(widget):
 
     brain = slicer.util.arrayFromVolume(widget._parameters.brainMask)
     return int(brain.any(axis=(1, 2)).sum())
+
+
+def test_a_run_from_the_console_is_shown_in_the_panel(ready, scans, worker, turn):
+    ready.logic.robustness(scans, "FLAIR", perturbations=TYPES, levels=[1, 2, 3], waitForCompletion=False)
+    turn()
+    worker.answerRobustness()
+    turn()
+    assert ready.ui.stateLabel.text.startswith("Done: ")
+    assert ready._parameters.robustnessScores is not None
+    assert ready.ui.robustnessStateLabel.text == "Done."

@@ -252,3 +252,14 @@ def test_what_an_idle_worker_complains_of_is_logged_and_no_failure_of_a_task(run
     worker.fail("The worker ended.")
     assert ends(heard) == []
     assert ("logged", "The worker ended.") in heard
+
+
+def test_whoever_waits_for_a_signal_is_told_although_another_slot_fails(slicer_host):
+    from MRTranslateGui.Signal import Signal
+
+    signal, told = Signal(), []
+    signal.connect(lambda value: [][value])
+    signal.connect(told.append)
+    with pytest.raises(IndexError):
+        signal.emit(3)
+    assert told == [3]
