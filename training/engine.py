@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,7 +21,8 @@ from training.checkpoint import Checkpoint, current_commit, load_checkpoint, loa
 from training.config import StageConfig, TrainingConfig
 from training.data.augmentation import augment
 from training.data.cache import CachedScan
-from training.data.sampler import SliceSampler
+from training.data.prefetch import Prefetcher
+from training.data.sampler import SliceSampler, StoredBatch
 from training.distributed import ALONE, Processes
 from training.logs import append_row, draw_curves, draw_samples
 from training.networks.averaging import average_into
@@ -30,10 +33,32 @@ from training.voxel_stage import freeze_voxel_path, train_voxel_path
 
 Validate = Callable[[Generator], dict[str, float]]
 """Quality of a generator on the validation split, by name."""
+THREADS_BESIDE_A_GPU = 2
+"""Each draws one of the next batches. One can feed a GPU already; the second hides a batch that comes late."""
+
+
+@dataclass(frozen=True)
+class BatchKey:
+    """What decides a batch, beside the run's seed and data and the process.
+
+    Attributes:
+        step: Finished steps of the run.
+        batch_size: Slices of all processes together.
+        num_neighbours: Slices of each contrast.
+    """
+
+    step: int
+    batch_size: int
+    num_neighbours: int
 
 
 class Run:
-    """One run in one folder: ``checkpoint.pt``, a table per stage, ``validation.csv`` and pictures."""
+    """One run in one folder: ``checkpoint.pt``, a table per stage, ``validation.csv`` and pictures.
+
+    Attributes:
+        num_drawing_threads: Batches drawn ahead while a step computes, each by a thread; beside the CPU's own threads
+            they would only get in the way.
+    """
 
     def __init__(
         self,
@@ -53,6 +78,8 @@ class Run:
         self.averaged = nn.ModuleDict(copy.deepcopy(kept)).requires_grad_(False)
         self.context = StageContext(config, self.networks, self.device, processes)
         self.sampler = SliceSampler(scans, config.data, num_neighbours=self.generator.num_neighbours, seed=config.seed)
+        self.num_drawing_threads = THREADS_BESIDE_A_GPU if self.device.type == "cuda" else 0
+        self._ahead: Prefetcher[BatchKey, StoredBatch] | None = None
         self.stage: Stage | None = None
         self.step, self.seconds = 0, 0.0
         self.commit = current_commit()
@@ -115,6 +142,22 @@ class Run:
         Raises:
             DivergedError: If a loss is not finite.
         """
+        with self.drawing_ahead():
+            self._fit(validate)
+
+    @contextmanager
+    def drawing_ahead(self) -> Iterator[None]:
+        """Within it threads draw the next batches; none is left when training has ended, failed or been stopped."""
+        if self.num_drawing_threads == 0:
+            yield
+            return
+        with Prefetcher(self._draw_stored, self.num_drawing_threads) as self._ahead:
+            try:
+                yield
+            finally:
+                self._ahead = None
+
+    def _fit(self, validate: Validate | None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter() - self.seconds
         logged: list[dict[str, float]] = []
@@ -143,6 +186,7 @@ class Run:
         if self.stage is None:
             self.stage = build_stage(config, self.context)
         batch, random = self.draw(config.optimizer.batch_size)
+        self._draw_ahead(config)
         try:
             measured = self.stage.step(batch, self.stage_step, random)
         except DivergedError as error:
@@ -156,14 +200,33 @@ class Run:
 
     def draw(self, batch_size: int) -> tuple[StepBatch, torch.Generator]:
         """This process's part of the next step's batch, augmented, and the step's source of chance."""
-        rows = range(self.processes.rank, batch_size, self.processes.count)
-        seen = self.generator.num_neighbours
-        drawn = seen if self.stage is None else max(seen, self.stage.num_neighbours)
-        batch = self.sampler.draw(self.step, batch_size, rows=rows, num_neighbours=drawn).to(self.device)
+        key = self._batch_key(self.step, batch_size)
+        stored = self._draw_stored(key) if self._ahead is None else self._ahead.take(key)
+        batch = stored.to(self.device)
         seed = (self.config.seed * 1_000_003 + self.step) * self.processes.count + self.processes.rank
         random = torch.Generator().manual_seed(seed)
         batch, source_images = augment(batch, self.config.augmentation, random)
-        return step_batch(batch, source_images, seen), random
+        return step_batch(batch, source_images, self.generator.num_neighbours), random
+
+    def _batch_key(self, step: int, batch_size: int) -> BatchKey:
+        seen = self.generator.num_neighbours
+        return BatchKey(step, batch_size, seen if self.stage is None else max(seen, self.stage.num_neighbours))
+
+    def _draw_stored(self, key: BatchKey) -> StoredBatch:
+        """This process's part of a batch; threads call it."""
+        rows = range(self.processes.rank, key.batch_size, self.processes.count)
+        pinned = self.device.type == "cuda"
+        return self.sampler.draw_stored(
+            key.step, key.batch_size, rows=rows, num_neighbours=key.num_neighbours, pinned=pinned
+        )
+
+    def _draw_ahead(self, config: StageConfig) -> None:
+        """Begin to draw the next batches of this stage; the next stage may want others."""
+        if self._ahead is None:
+            return
+        last = self.step + config.optimizer.num_steps - self.stage_step
+        steps = range(self.step + 1, min(self.step + 1 + self.num_drawing_threads, last))
+        self._ahead.begin(self._batch_key(step, config.optimizer.batch_size) for step in steps)
 
     def _learn_voxels(self) -> None:
         if self.config.voxel_stage.num_steps > 0:

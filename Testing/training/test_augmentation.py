@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from MRTranslateLib.contrast import Contrast
+from Testing.training.pretended_device import DEVICE, PretendedDevice
+from training.data import augmentation
 from training.data.augmentation import augment
 from training.data.sampler import SliceSampler
 
@@ -77,3 +79,52 @@ def test_masks_stay_masks(batch, tiny_config):
     moved, _ = run(batch, msgspec.structs.replace(tiny_config.augmentation, geometry_probability=1.0))
     assert set(moved.brain.unique().tolist()) <= {0.0, 1.0}
     assert set(moved.lesion.unique().tolist()) <= {0.0, 1.0}
+
+
+@pytest.fixture
+def beside_a_device(tiny_scans, tiny_config, monkeypatch):
+    """Augment a batch on a pretended device; the same again on the CPU."""
+    # No device, no generator on it: the noise is then drawn as on the CPU.
+    drawn_there = augmentation._noise_like
+    noise = lambda like, random: torch.randn(like.shape, generator=random).to(like.device, non_blocking=True)  # noqa: E731
+    monkeypatch.setattr(augmentation, "_noise_like", noise)
+    config = msgspec.structs.replace(tiny_config.augmentation, blur_probability=1.0)
+    stored = SliceSampler(tiny_scans, tiny_config.data, num_neighbours=3, seed=5).draw_stored(3, 8)
+
+    def both():
+        with PretendedDevice() as mode:
+            there = run(stored.to(DEVICE), config)
+        monkeypatch.setattr(augmentation, "_noise_like", drawn_there)
+        return mode.waits, there, run(stored.to(torch.device("cpu")), config)
+
+    return both
+
+
+def test_the_host_waits_for_no_device(beside_a_device):
+    waits, _, _ = beside_a_device()
+    assert waits == []
+
+
+def test_a_device_sees_what_the_cpu_sees(beside_a_device):
+    _, (batch, sources), (expected_batch, expected_sources) = beside_a_device()
+    assert torch.equal(sources.held, expected_sources)
+    assert torch.equal(batch.images.held, expected_batch.images)
+    assert torch.equal(batch.lesion.held, expected_batch.lesion)
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        lambda values: values.sum().item(),
+        lambda values: values[values > 0],
+        lambda values: values[torch.tensor([True, False])],
+        lambda values: values + torch.ones(2).to(DEVICE),
+        lambda values: values.cpu(),
+    ],
+)
+def test_the_pretended_device_sees_who_waits(waiting):
+    with PretendedDevice() as mode:
+        values = torch.ones(2).to(DEVICE, non_blocking=True) * 2
+        assert mode.waits == []
+        waiting(values)
+    assert len(mode.waits) == 1

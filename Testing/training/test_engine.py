@@ -1,6 +1,7 @@
 """The engine: it learns, resumes exactly, and stops when the loss is no number."""
 
 import csv
+import threading
 
 import msgspec
 import numpy as np
@@ -121,3 +122,97 @@ def test_a_checkpoint_never_runs_code(tmp_path):
     torch.save({"config": Evil()}, tmp_path / FILE_NAME)
     with pytest.raises(InputError, match=FILE_NAME):
         load_checkpoint(tmp_path)
+
+
+def weights_of(run):
+    return {name: values for kept in (run.networks, run.averaged) for name, values in kept.state_dict().items()}
+
+
+def left_threads():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("prefetch")]
+
+
+def in_two_stages(config):
+    """The second with larger batches: nothing of it may be drawn as the first one wants it."""
+    first = with_optimizer(config, num_steps=4).stages[0]
+    second = msgspec.structs.replace(with_optimizer(config, num_steps=4, batch_size=3).stages[0], name="larger")
+    return msgspec.structs.replace(config, stages=(first, second), validate_every_steps=3)
+
+
+def test_a_run_that_draws_ahead_equals_one_that_does_not_bit_for_bit(tiny_config, tiny_scans, tmp_path):
+    config = in_two_stages(tiny_config)
+    plain, ahead, stopped = (make_run(config, tiny_scans, tmp_path / name) for name in ("plain", "ahead", "stopped"))
+    plain.fit(lambda generator: {"T1w>T2w brain": 20.0})  # validation draws a batch of its own for the picture
+    ahead.num_drawing_threads = stopped.num_drawing_threads = 3
+    ahead.fit(lambda generator: {"T1w>T2w brain": 20.0})
+    with pytest.raises(PowerCutError):
+        stopped.fit(power_cut)  # at step 3; the last checkpoint is of step 2
+    resumed = make_run(config, tiny_scans, tmp_path / "stopped")
+    resumed.num_drawing_threads = 2
+    resumed.resume()
+    assert resumed.step == 2
+    resumed.fit()
+    for run in (ahead, resumed):
+        assert all(torch.equal(values, weights_of(run)[name]) for name, values in weights_of(plain).items())
+    assert left_threads() == []
+
+
+def test_while_a_step_computes_the_next_batches_of_its_stage_are_drawn(tiny_config, tiny_scans, tmp_path, monkeypatch):
+    run = make_run(in_two_stages(tiny_config), tiny_scans, tmp_path / "run")
+    run.num_drawing_threads = 2
+    drawn, draw = [], run.sampler.draw_stored
+
+    def recorded(step, batch_size, **settings):
+        drawn.append((step, batch_size, threading.current_thread() is threading.main_thread()))
+        return draw(step, batch_size, **settings)
+
+    monkeypatch.setattr(run.sampler, "draw_stored", recorded)
+    run.fit()
+    by_main = [step for step, _, main in drawn if main]
+    assert by_main == [0, 4]  # the first of each stage
+    assert sorted((step, size) for step, size, _ in drawn) == [(step, 2 if step < 4 else 3) for step in range(8)]
+
+
+@pytest.mark.parametrize("num_threads", [0, 2])
+def test_an_error_while_drawing_ends_training_with_its_own_message(
+    tiny_config, tiny_scans, tmp_path, monkeypatch, num_threads
+):
+    run = make_run(tiny_config, tiny_scans, tmp_path / "run")
+    run.num_drawing_threads = num_threads
+    draw = run.sampler.draw_stored
+
+    def failing(step, *arguments, **settings):
+        if step == 3:
+            raise InputError("sub-a: its slices are gone; prepare them again")
+        return draw(step, *arguments, **settings)
+
+    monkeypatch.setattr(run.sampler, "draw_stored", failing)
+    with pytest.raises(InputError, match="sub-a: its slices are gone; prepare them again"):
+        run.fit()
+    assert run.step == 3
+    assert left_threads() == []
+
+
+def test_no_thread_is_left_when_a_run_is_interrupted(tiny_config, tiny_scans, tmp_path, monkeypatch):
+    run = make_run(tiny_config, tiny_scans, tmp_path / "run")
+    run.num_drawing_threads = 2
+    save, seen = run.save, []
+
+    def interrupted():
+        save()
+        seen.append(left_threads())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.fit()
+    assert len(seen[0]) > 0
+    assert left_threads() == []
+
+
+def test_the_cpu_draws_nothing_ahead(tiny_config, tiny_scans, tmp_path, monkeypatch):
+    run = make_run(tiny_config, tiny_scans, tmp_path / "run")
+    save, seen = run.save, []
+    monkeypatch.setattr(run, "save", lambda: (save(), seen.append(left_threads())))
+    run.fit()
+    assert seen == [[]] * 4

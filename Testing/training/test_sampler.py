@@ -1,11 +1,16 @@
 """Batches: repeatable, honest about what is withheld, in the right place."""
 
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
 import numpy as np
 import pytest
 import torch
 
 from MRTranslateLib.contrast import Contrast
-from training.data.sampler import SliceSampler
+from Testing.training.pretended_device import DEVICE, PretendedDevice
+from training.data.sampler import SliceSampler, StoredBatch
 
 
 @pytest.fixture
@@ -67,3 +72,84 @@ def test_people_with_one_contrast_are_no_use(tiny_config):
 
     with pytest.raises(ValueError, match="two contrasts"):
         SliceSampler([tiny_scan("sub-x", 1, (Contrast.T1W,))], tiny_config.data, num_neighbours=3, seed=1)
+
+
+def test_threads_that_draw_at_once_draw_the_same(sampler):
+    expected = [sampler.draw(step, 3) for step in range(24)]
+    with ThreadPoolExecutor(4) as threads:
+        drawn = list(threads.map(lambda step: sampler.draw(step, 3), range(24)))
+    for one, other in zip(drawn, expected, strict=True):
+        assert all(
+            torch.equal(mine, theirs) for mine, theirs in zip(vars(one).values(), vars(other).values(), strict=True)
+        )
+
+
+def test_a_process_draws_its_rows_of_the_whole_batch(sampler):
+    whole = sampler.draw_stored(5, 5)
+    part = sampler.draw_stored(5, 5, rows=range(1, 5, 2))
+    for name, values in vars(part).items():
+        assert torch.equal(values, getattr(whole, name)[[1, 3]])
+
+
+@pytest.mark.parametrize("crop", [(32, 32), (32, 48), (48, 32), (48, 48)])  # slices are 40 x 36
+@pytest.mark.parametrize("middle_of", ["lowest", "middle", "highest"])
+def test_a_crop_is_cut_out_of_the_volume_with_zeros_around_it(tiny_scans, tiny_config, crop, middle_of):
+    scan, far = tiny_scans[0], 100
+    place = {"lowest": 0, "middle": 6, "highest": 11}[middle_of]
+    brain = np.zeros_like(scan.brain)
+    brain[place] = scan.brain[6]
+    scan = dataclasses.replace(scan, brain=brain)
+    data = msgspec.structs.replace(tiny_config.data, crop_voxels=crop, lesion_fraction=0.0)
+    sampler = SliceSampler([scan], data, num_neighbours=5, seed=3)
+    drawn = sampler.draw_stored(0, 1)
+    (row, column), _ = sampler._window(scan.brain.shape, after_the_slice(sampler))
+    index = np.ix_(
+        np.arange(place - 2, place + 3) + far,
+        np.arange(row, row + crop[0]) + far,
+        np.arange(column, column + crop[1]) + far,
+    )
+    for contrast in Contrast:
+        volume = scan.images.get(contrast, np.zeros_like(scan.lesion))
+        assert np.array_equal(drawn.images[0, contrast.channel], np.pad(volume, far)[index])
+    assert np.array_equal(drawn.brain[0, 0], np.pad(scan.brain, far)[index][2])
+    assert np.array_equal(drawn.lesion[0, 0], np.pad(scan.lesion, far)[index][2] > 0)
+
+
+def after_the_slice(sampler):
+    """The source of chance of the first slice of step 0 when its middle slice has been drawn."""
+    rng = np.random.default_rng((sampler.seed, 0, 0))
+    rng.random()
+    rng.choice(1)
+    return rng
+
+
+def test_a_batch_has_nothing_of_the_memory_it_lies_in(sampler, monkeypatch):
+    clean = sampler.draw_stored(2, 3)
+    empty = StoredBatch.empty
+
+    def dirty(*arguments, **settings):
+        batch = empty(*arguments, **settings)
+        for values in vars(batch).values():
+            values.fill_(1)
+        return batch
+
+    monkeypatch.setattr(StoredBatch, "empty", dirty)
+    again = sampler.draw_stored(2, 3)
+    assert all(torch.equal(values, getattr(clean, name)) for name, values in vars(again).items())
+
+
+def test_conversion_is_exact_for_every_stored_value(sampler):
+    stored = sampler.draw_stored(0, 1)
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 1, 16, 16)
+    stored = dataclasses.replace(stored, images=levels)
+    expected = np.arange(256).astype(np.float32) / np.float32(255)  # correctly rounded, by the definition of division
+    assert np.array_equal(stored.to(torch.device("cpu")).images.numpy().ravel(), expected)
+    with PretendedDevice() as mode:  # as on a GPU, where it is divided otherwise
+        moved = stored.to(DEVICE)
+    assert np.array_equal(moved.images.held.numpy().ravel(), expected)
+    assert mode.waits == []
+
+
+def test_given_lists_what_is_available(sampler):
+    batch = sampler.draw(7, 3)
+    assert torch.equal(batch.given, batch.availability.nonzero())

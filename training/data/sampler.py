@@ -1,6 +1,7 @@
 """Draws batches of 2.5D training slices; a step's batch depends on the seed and the step's number alone.
 
-That makes resuming exact: there is no generator state to keep.
+That makes resuming exact: there is no generator state to keep, and batches may be drawn ahead and in any order. Slices
+stay 8-bit, as the cache holds them, until they lie on the device: a quarter of the bytes to draw, to keep and to move.
 """
 
 from __future__ import annotations
@@ -34,6 +35,35 @@ class TrainingBatch:
         height: ``(B,)``, 0 at the lowest and 1 at the highest slice of the brain.
         brain: ``(B, 1, H, W)``, 1 inside the brain.
         lesion: ``(B, 1, H, W)``, 1 inside a drawn lesion.
+        given: ``(G, 2)`` int64, slice and channel of every 1 of ``availability``, in order; to find them by looking
+            at ``availability`` the host would have to wait for the device.
+    """
+
+    images: Tensor
+    acquired: Tensor
+    availability: Tensor
+    height: Tensor
+    brain: Tensor
+    lesion: Tensor
+    given: Tensor
+
+    @property
+    def target_code(self) -> Tensor:
+        """``(B, 5)``, 1 for each contrast that was acquired but is withheld from the generator."""
+        return self.acquired - self.availability
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """The same on the host, as the cache holds it.
+
+    Attributes:
+        images: ``(B, 5, N, H, W)`` uint8, 255 is the 99.5th percentile of the brain.
+        acquired: ``(B, 5)`` float32 0/1.
+        availability: ``(B, 5)`` float32 0/1.
+        height: ``(B,)`` float32 0..1.
+        brain: ``(B, 1, H, W)`` bool.
+        lesion: ``(B, 1, H, W)`` bool.
     """
 
     images: Tensor
@@ -43,14 +73,36 @@ class TrainingBatch:
     brain: Tensor
     lesion: Tensor
 
-    @property
-    def target_code(self) -> Tensor:
-        """``(B, 5)``, 1 for each contrast that was acquired but is withheld from the generator."""
-        return self.acquired - self.availability
+    @classmethod
+    def empty(cls, num_slices: int, num_neighbours: int, size: tuple[int, int], *, pinned: bool) -> StoredBatch:
+        """Memory for a batch, with anything in it.
+
+        Args:
+            num_slices: B.
+            num_neighbours: N.
+            size: H and W.
+            pinned: In memory that a CUDA device reads by itself, while the host goes on.
+        """
+
+        def make(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.empty(num_slices, *shape, dtype=dtype, pin_memory=pinned)
+
+        return cls(
+            make(NUM_CONTRASTS, num_neighbours, *size, dtype=torch.uint8),
+            make(NUM_CONTRASTS),
+            make(NUM_CONTRASTS),
+            make(),
+            make(1, *size, dtype=torch.bool),
+            make(1, *size, dtype=torch.bool),
+        )
 
     def to(self, device: torch.device) -> TrainingBatch:
-        """The same on a device."""
-        return TrainingBatch(*(values.to(device, non_blocking=True) for values in vars(self).values()))
+        """Move to a device and convert there; out of pinned memory, the host does not wait for it."""
+        given = self.availability.nonzero()
+        moved = {name: values.to(device, non_blocking=True) for name, values in (vars(self) | {"given": given}).items()}
+        moved["images"] = _to_unit(moved["images"])
+        moved["brain"], moved["lesion"] = moved["brain"].float(), moved["lesion"].float()
+        return TrainingBatch(**moved)
 
 
 class SliceSampler:
@@ -67,54 +119,62 @@ class SliceSampler:
     def draw(
         self, step: int, batch_size: int, *, rows: Iterable[int] | None = None, num_neighbours: int | None = None
     ) -> TrainingBatch:
-        """The batch of one step.
+        """The batch of one step on the CPU; arguments as for :meth:`draw_stored`."""
+        drawn = self.draw_stored(step, batch_size, rows=rows, num_neighbours=num_neighbours)
+        return drawn.to(torch.device("cpu"))
+
+    def draw_stored(
+        self,
+        step: int,
+        batch_size: int,
+        *,
+        rows: Iterable[int] | None = None,
+        num_neighbours: int | None = None,
+        pinned: bool = False,
+    ) -> StoredBatch:
+        """The batch of one step, not converted yet; may be called from several threads at once.
 
         Args:
             step: Number of the step.
             batch_size: Of the whole batch.
             rows: Which of its slices, for one of several processes; all by default. A slice is the same whoever draws.
             num_neighbours: Slices per contrast if another number than usual.
+            pinned: See :meth:`StoredBatch.empty`.
         """
         rng = np.random.default_rng((self.seed, step))
         people = rng.permutation(len(self.scans))[:batch_size]
         if len(people) < batch_size:
             people = rng.integers(len(self.scans), size=batch_size)
-        drawn = [
-            self._draw_one(int(people[row]), np.random.default_rng((self.seed, step, row)), num_neighbours)
-            for row in (range(batch_size) if rows is None else rows)
-        ]
-        columns = [torch.from_numpy(np.stack(column)) for column in zip(*drawn, strict=True)]
-        return TrainingBatch(*columns)
+        wanted = tuple(range(batch_size) if rows is None else rows)
+        count = self.num_neighbours if num_neighbours is None else num_neighbours
+        batch = StoredBatch.empty(len(wanted), count, self.config.crop_voxels, pinned=pinned)
+        arrays = {name: values.numpy() for name, values in vars(batch).items()}
+        for place, row in enumerate(wanted):
+            one = {name: values[place : place + 1] for name, values in arrays.items()}
+            self._draw_one(one, int(people[row]), np.random.default_rng((self.seed, step, row)))
+        return batch
 
-    def _draw_one(
-        self, person: int, rng: np.random.Generator, num_neighbours: int | None
-    ) -> tuple[NDArray[np.float32], ...]:
+    def _draw_one(self, one: dict[str, NDArray[Any]], person: int, rng: np.random.Generator) -> None:
+        """Fill one slice of a batch, ``(1, ...)`` by name."""
         scan, brain_slices, lesion_slices = self.scans[person], self._brain_slices[person], self._lesion_slices[person]
         from_lesion = len(lesion_slices) > 0 and rng.random() < self.config.lesion_fraction
         middle = int(rng.choice(lesion_slices if from_lesion else brain_slices))
         window = self._window(scan.brain.shape, rng)
-        acquired = np.zeros(NUM_CONTRASTS, np.float32)
+        _fill_stacks(one["images"][0], scan, middle, window)
+        acquired = one["acquired"][0]
+        acquired[:] = 0
         acquired[[contrast.channel for contrast in scan.images]] = 1
-        images = self.stack(scan, middle, window, num_neighbours)
-        height = np.float32((middle - brain_slices[0]) / max(brain_slices[-1] - brain_slices[0], 1))
-        brain = _crop(scan.brain[middle], window)[None].astype(np.float32)
-        lesion = (_crop(scan.lesion[middle], window)[None] > 0).astype(np.float32)
-        return images, acquired, self._draw_sources(acquired, rng), np.asarray(height), brain, lesion
+        one["availability"][0] = self._draw_sources(acquired, rng)
+        one["height"][0] = (middle - brain_slices[0]) / max(brain_slices[-1] - brain_slices[0], 1)
+        _fill_window(one["brain"][0, 0], scan.brain[middle], window)
+        _fill_window(one["lesion"][0, 0], scan.lesion[middle], window)
 
-    def stack(
-        self, scan: CachedScan, middle: int, window: Window | None = None, num_neighbours: int | None = None
-    ) -> NDArray[np.float32]:
-        """``(5, N, H, W)``, 0..1: a slice with its neighbours, whole or cut to a window."""
-        count = self.num_neighbours if num_neighbours is None else num_neighbours
-        height, width = scan.brain.shape[1:] if window is None else window[1]
-        images = np.zeros((NUM_CONTRASTS, count, height, width), np.float32)
-        for contrast, volume in scan.images.items():
-            for neighbour in range(count):
-                index = middle + neighbour - count // 2
-                if 0 <= index < len(volume):
-                    plane = volume[index] if window is None else _crop(volume[index], window)
-                    images[contrast.channel, neighbour] = plane / np.float32(255)
-        return images
+    def stack(self, scan: CachedScan, middle: int) -> NDArray[np.float32]:
+        """``(5, N, H, W)``, 0..1: a whole slice with its neighbours."""
+        height, width = scan.brain.shape[1:]
+        stored = np.empty((NUM_CONTRASTS, self.num_neighbours, height, width), np.uint8)
+        _fill_stacks(stored, scan, middle, ((0, 0), (height, width)))
+        return _unit(stored)
 
     def _draw_sources(self, acquired: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         channels = np.flatnonzero(acquired)
@@ -133,11 +193,36 @@ class SliceSampler:
         return (starts[0], starts[1]), self.config.crop_voxels
 
 
-def _crop(image: NDArray[Any], window: Window) -> NDArray[Any]:
-    """Cut a window that may reach over the border; outside is zero."""
+def _to_unit(images: Tensor) -> Tensor:
+    """uint8 to float32 0..1, the same bits on every device."""
+    if images.device.type == "cpu":
+        return torch.from_numpy(_unit(images.numpy()))  # PyTorch divides mixed types several times slower
+    # A divisor on the device: by a number of the host, CUDA would multiply with its rounded reciprocal.
+    return images / torch.full((), 255.0, device=images.device)
+
+
+def _unit(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.divide(images, np.float32(255), dtype=np.float32)
+
+
+def _fill_stacks(target: NDArray[np.uint8], scan: CachedScan, middle: int, window: Window) -> None:
+    """Fill ``(5, N, H, W)`` with a slice and its neighbours; zero where there is no slice or no contrast."""
+    first = middle - target.shape[1] // 2
+    start, stop = max(first, 0), min(first + target.shape[1], len(scan.brain))
+    missing = [contrast.channel for contrast in Contrast if contrast not in scan.images]
+    target[missing] = 0
+    for contrast, volume in scan.images.items():
+        stack = target[contrast.channel]
+        stack[: start - first], stack[stop - first :] = 0, 0
+        _fill_window(stack[start - first : stop - first], volume[start:stop], window)
+
+
+def _fill_window(target: NDArray[Any], source: NDArray[Any], window: Window) -> None:
+    """Fill ``(..., H, W)`` with a window of ``source`` that may reach over its border; outside is zero."""
     (row, column), (height, width) = window
-    result = np.zeros((height, width), image.dtype)
-    rows = slice(max(row, 0), min(row + height, image.shape[0]))
-    columns = slice(max(column, 0), min(column + width, image.shape[1]))
-    result[rows.start - row : rows.stop - row, columns.start - column : columns.stop - column] = image[rows, columns]
-    return result
+    rows = slice(max(row, 0), min(row + height, source.shape[-2]))
+    columns = slice(max(column, 0), min(column + width, source.shape[-1]))
+    inside = target[..., rows.start - row : rows.stop - row, columns.start - column : columns.stop - column]
+    if inside.shape != target.shape:
+        target[...] = 0
+    inside[...] = source[..., rows, columns]
