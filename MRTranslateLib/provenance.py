@@ -147,6 +147,7 @@ class LowResolutionRecord(_Record, frozen=True, kw_only=True):
         file: Where from.
         percentile_value: Its own brain's 99.5th percentile in its own units, which became 1.
         registration: None where it was taken as it lies.
+        spacing_mm: Of its voxels along its own axes; None in records of older versions.
         voxel_size: Of its voxels along right, anterior, superior, in voxels of the working grid, 1 or more.
         in_plane_ratio: At which it entered the branch; 1 is re-gridded to the full grid.
         weights_sha256: Of the super-resolution branch.
@@ -158,6 +159,12 @@ class LowResolutionRecord(_Record, frozen=True, kw_only=True):
     voxel_size: tuple[float, float, float]
     in_plane_ratio: int
     weights_sha256: str
+    spacing_mm: tuple[float, float, float] | None = None
+
+    @property
+    def resolution(self) -> str:
+        """Size of its voxels in words, ``3 x 3 x 5 mm``; empty where it was not recorded."""
+        return "" if self.spacing_mm is None else " x ".join(f"{mm:.3g}" for mm in self.spacing_mm) + " mm"
 
 
 class UncertaintyRecord(_Record, frozen=True, kw_only=True):

@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     uncertainty.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     uncertainty.add_argument("--write", action="store_true", help="put calibration and measures into the model's card")
     uncertainty.set_defaults(run=_uncertainty)
+    flicker = commands.add_parser("flicker", help="judge a run's remedies for slices that jump on the val split")
+    flicker.add_argument("folder", type=Path)
+    flicker.set_defaults(run=_flicker)
     limits = commands.add_parser("limits", help="derive a model's limits of robustness on the val split")
     limits.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     limits.add_argument("--write", action="store_true", help="put them into the model's card")
@@ -109,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
     export.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     export.set_defaults(run=_export)
-    for command in (fit, resume, baseline, evaluate, attention, uncertainty, limits, resolution, export):
+    for command in (fit, resume, baseline, evaluate, attention, uncertainty, flicker, limits, resolution, export):
         command.add_argument("--data", type=Path, required=True, help="the open data (holds participants.tsv)")
         command.add_argument("--threads", type=int, default=1, help="CPU threads")
     for command in (fit, resume):
@@ -196,6 +199,7 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
     import torch
 
     from training.data.cache import fingerprint
+    from training.data.views import scans_in_views
     from training.distributed import join_processes
     from training.engine import Run
     from training.evaluation import REPORTED_ROUTES, flat_table, predict_slices, score_routes
@@ -204,6 +208,7 @@ def _train(options: argparse.Namespace, config: TrainingConfig, scans: list[Scan
     torch.set_num_threads(options.threads)
     processes, device = join_processes(options.device)
     train, val = _prepared(scans, "train", config.data.realign), _prepared(scans, "val", ())
+    train, val = scans_in_views(train, config.data.views), scans_in_views(val, config.data.views[:1])
     data = fingerprint(scan for scan in scans if scan.split == "train")
     run = Run(config, train, options.folder, data_fingerprint=data, device=device, processes=processes)
     if resume:
@@ -270,19 +275,37 @@ def _attention(options: argparse.Namespace) -> None:
 
 
 def _uncertainty(options: argparse.Namespace) -> None:
-    from MRTranslateLib.cli.card_text import render_uncertainty_quality
+    from MRTranslateLib.cli.card_text import render_low_resolution_uncertainty, render_uncertainty_quality
     from MRTranslateLib.models.store import ModelStore
     from training.evaluation import REPORTED_ROUTES
-    from training.uncertainty_calibration import judge_uncertainty, write_uncertainty
+    from training.low_resolution_uncertainty import judge_every_uncertainty
+    from training.uncertainty_calibration import write_uncertainty
 
     bundle = ModelStore().find(options.model)
     val = _prepared(_scans(options.data), "val", ())
-    evidence = judge_uncertainty(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    evidence = judge_every_uncertainty(bundle, val, REPORTED_ROUTES, threads=options.threads)
     if options.write:
         write_uncertainty(bundle, evidence)
     for table in evidence.calibrations:
         print(table.statement)
     print(render_uncertainty_quality(evidence.quality))
+    if evidence.low_resolution:
+        print(render_low_resolution_uncertainty(evidence.low_resolution))
+
+
+def _flicker(options: argparse.Namespace) -> None:
+    import torch
+
+    from training.checkpoint import load_checkpoint
+    from training.evaluation import REPORTED_ROUTES, score_routes
+    from training.flicker import remedies
+
+    torch.set_num_threads(options.threads)
+    ways = remedies(load_checkpoint(options.folder), where=str(options.folder))
+    val = _prepared(_scans(options.data), "val", ())
+    for name, predict in ways.items():
+        print(name)
+        _print_scores(score_routes(predict, val, REPORTED_ROUTES))
 
 
 def _limits(options: argparse.Namespace) -> None:
@@ -316,6 +339,7 @@ def _super_resolution(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from MRTranslateLib.cli.card_text import (
         render_attention_quality,
+        render_low_resolution_uncertainty,
         render_super_resolution_quality,
         render_uncertainty_quality,
     )
@@ -326,8 +350,8 @@ def _export(options: argparse.Namespace) -> None:
     from training.evaluation import REPORTED_ROUTES, read_scores, score_routes
     from training.export import all_routes, export_bundle, library_predict, quality_rows
     from training.limits import derive_limits
+    from training.low_resolution_uncertainty import judge_every_uncertainty
     from training.super_resolution_quality import judge_super_resolution
-    from training.uncertainty_calibration import judge_uncertainty
 
     checkpoint = load_checkpoint(options.folder)
     baseline = [] if options.baseline is None else read_scores(options.baseline)
@@ -348,7 +372,7 @@ def _export(options: argparse.Namespace) -> None:
         evidence = judge_attention(bundle, val, REPORTED_ROUTES, threads=options.threads)
     rows = quality_rows(scores, baseline)
     limits = derive_limits(bundle, val, REPORTED_ROUTES, threads=options.threads)
-    doubt = judge_uncertainty(bundle, val, REPORTED_ROUTES, threads=options.threads)
+    doubt = judge_every_uncertainty(bundle, val, REPORTED_ROUTES, threads=options.threads)
     gains: tuple[SuperResolutionQuality, ...] = ()
     if bundle.card.components.super_resolution is not None:
         gains = judge_super_resolution(bundle, val, threads=options.threads)
@@ -368,6 +392,8 @@ def _export(options: argparse.Namespace) -> None:
     if evidence is not None:
         print(render_attention_quality(evidence.quality))
     print(render_uncertainty_quality(doubt.quality))
+    if doubt.low_resolution:
+        print(render_low_resolution_uncertainty(doubt.low_resolution))
     if gains:
         print(render_super_resolution_quality(gains))
 
@@ -395,12 +421,13 @@ def _print_scores(scores: Sequence[RouteScore]) -> None:
     from MRTranslateLib.cli.tables import render_table
     from training.evaluation import route_name
 
-    rows = [("route", "people", "brain PSNR", "brain SSIM", "lesion PSNR")]
+    rows = [("route", "people", "brain PSNR", "brain SSIM", "lesion PSNR", "flicker")]
     for score in scores:
         ssim = "" if score.brain_ssim is None else f"{score.brain_ssim:.3f}"
         lesion = "" if score.lesion_psnr is None else f"{score.lesion_psnr:.2f}"
-        rows.append((route_name(score.route), str(score.num_cases), f"{score.brain_psnr:.2f}", ssim, lesion))
-    print(render_table(rows, "lrrrr"))
+        flicker = "" if score.flicker is None else f"{score.flicker:.2f}"
+        rows.append((route_name(score.route), str(score.num_cases), f"{score.brain_psnr:.2f}", ssim, lesion, flicker))
+    print(render_table(rows, "lrrrrr"))
 
 
 if __name__ == "__main__":

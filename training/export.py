@@ -18,6 +18,7 @@ import yaml
 from numpy.typing import NDArray
 from torch import nn
 
+from MRTranslateLib.errors import UsageError
 from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.models.bundle import Bundle, write_bundle
 from MRTranslateLib.models.card import (
@@ -218,6 +219,9 @@ def export_bundle(
         replace: Take the place of an existing bundle.
     """
     config = checkpoint.config
+    if "axial" not in config.data.views:
+        learned = ", ".join(config.data.views)
+        raise UsageError(f"a bundle translates axial slices, this run learned {learned} ones alone")
     generator, discriminator = shipped_generator(checkpoint), shipped_local_discriminator(checkpoint)
     resolver = shipped_super_resolver(checkpoint)
     if attention is not None and discriminator is None:
@@ -268,6 +272,7 @@ def export_bundle(
         uncertainty_quality=() if uncertainty is None else uncertainty.quality,
         uncertainty_protocol="" if uncertainty is None else UNCERTAINTY_PROTOCOL,
         uncertainty_command="" if uncertainty is None else UNCERTAINTY_COMMAND,
+        low_resolution_uncertainty=() if uncertainty is None else uncertainty.low_resolution,
         super_resolution_quality=tuple(super_resolution),
         super_resolution_protocol=SUPER_RESOLUTION_PROTOCOL if super_resolution else "",
         super_resolution_command=SUPER_RESOLUTION_COMMAND if super_resolution else "",

@@ -129,29 +129,11 @@ def _judge(
 ) -> Iterator[_Case]:
     """The steps of :func:`MRTranslateLib.translate`, with one synthesis for all settings."""
     execution, target = Execution("cpu", "fp32", threads), route[1]
-    images = {contrast: _named(scan.images[contrast].astype(np.float32), contrast) for contrast in route[0]}
-    mask = load_image(_volume(scan.brain.astype(np.uint8)), "brain mask", labels=True)
-    prepared = prepare(
-        images,
-        mask,
-        preprocessing=bundle.card.preprocessing,
-        registration="never",
-        bias_correction=False,
-        progress=Progress(),
-    )
+    first, prepared = prepare_scan(bundle, scan, route[0])
     synthetic = synthesize_brain(load_generator(bundle), prepared, target, execution, Progress()).slices
-    by_itself = _score(scan, target, _whole(synthetic[prepared.indices], prepared, scan))
-    truth = scan.images[target].astype(np.float32) / np.float32(255)
+    by_itself = _score(scan, target, in_whole_scan(synthetic[prepared.indices], prepared, scan))
     for setting in settings:
-        low = prepare_low_resolution(
-            load_image(acquire(truth, setting), target.value),
-            next(iter(images.values())),
-            prepared,
-            component=bundle.card.require_super_resolution(),
-            target=target,
-            registration="never",
-            progress=Progress(),
-        )
+        low = prepare_setting(bundle, scan, target, setting, first, prepared)
         low = at_full_resolution_scale(low, prepared, synthetic)  # for the control too: it is no merit of the branch
         resolved = resolve_slices(
             load_super_resolver(bundle),
@@ -163,7 +145,7 @@ def _judge(
             Progress(),
         )
         yield _Case(
-            _score(scan, target, _whole(resolved.slices, prepared, scan)),
+            _score(scan, target, in_whole_scan(resolved.slices, prepared, scan)),
             by_itself,
             _score(scan, target, interpolated(low, scan.brain.shape)),
         )
@@ -186,8 +168,38 @@ def _volume(slices: NDArray[np.generic]) -> Volume:
     return Volume(np.ascontiguousarray(from_slices(slices)), np.eye(4))
 
 
-def _whole(slices: NDArray[np.float32], prepared: Prepared, scan: CachedScan) -> NDArray[np.float32]:
-    """Slices of the brain's box in the whole scan."""
+def prepare_scan(bundle: Bundle, scan: CachedScan, sources: Sequence[Contrast]) -> tuple[NamedVolume, Prepared]:
+    """The first source and all of them, ready for the library's steps."""
+    images = {contrast: _named(scan.images[contrast].astype(np.float32), contrast) for contrast in sources}
+    prepared = prepare(
+        images,
+        load_image(_volume(scan.brain.astype(np.uint8)), "brain mask", labels=True),
+        preprocessing=bundle.card.preprocessing,
+        registration="never",
+        bias_correction=False,
+        progress=Progress(),
+    )
+    return next(iter(images.values())), prepared
+
+
+def prepare_setting(
+    bundle: Bundle, scan: CachedScan, target: Contrast, setting: Setting, first: NamedVolume, prepared: Prepared
+) -> LowResolution:
+    """The real target as a scan of that setting would show it, as the library prepares such a scan."""
+    truth = scan.images[target].astype(np.float32) / np.float32(255)
+    return prepare_low_resolution(
+        load_image(acquire(truth, setting), target.value),
+        first,
+        prepared,
+        component=bundle.card.require_super_resolution(),
+        target=target,
+        registration="never",
+        progress=Progress(),
+    )
+
+
+def in_whole_scan(slices: NDArray[np.float32], prepared: Prepared, scan: CachedScan) -> NDArray[np.float32]:
+    """Slices of the brain's box ``(len(prepared.indices), H, W)`` in the whole scan, zero elsewhere."""
     right, anterior, superior = prepared.box
     whole = np.zeros(scan.brain.shape, np.float32)
     whole[np.ix_(prepared.indices + superior.start, _range(anterior), _range(right))] = slices

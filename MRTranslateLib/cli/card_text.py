@@ -10,7 +10,7 @@ from MRTranslateLib.cli.tables import render_table
 from MRTranslateLib.models.card import ModelCard, RouteQuality
 from MRTranslateLib.models.components import AttentionQuality, SuperResolutionQuality
 from MRTranslateLib.models.limits import RobustnessLimit
-from MRTranslateLib.models.uncertainty import UncertaintyQuality
+from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyQuality
 
 WIDTH = 100
 QUALITY_COLUMNS = ("route", "split", "cases", "brain dB", "(regression)", "SSIM", "lesion dB", "(regression)")
@@ -133,6 +133,8 @@ def _uncertainty(card: ModelCard) -> str:
     if card.uncertainty_quality:
         measured = _paragraph("How measured", card.uncertainty_protocol)
         parts += [render_uncertainty_quality(card.uncertainty_quality), f"{measured}\n  {card.uncertainty_command}"]
+    if card.low_resolution_uncertainty:
+        parts.append(render_low_resolution_uncertainty(card.low_resolution_uncertainty))
     return "\n\n".join(parts)
 
 
@@ -141,6 +143,14 @@ def render_uncertainty_quality(rows: Sequence[UncertaintyQuality]) -> str:
     better = sum(row.beats_controls for row in rows)
     table = render_table([UNCERTAINTY_COLUMNS, *(_uncertainty_row(row) for row in rows)], "llrrrrrrrrr")
     return f"{table}\nThe map beats every naive control on {better} of {len(rows)} measured routes."
+
+
+def render_low_resolution_uncertainty(rows: Sequence[LowResolutionUncertainty]) -> str:
+    """What was measured of an uncertainty map with an acquired target, without a newline at the end."""
+    heading = ("acquired", *UNCERTAINTY_COLUMNS)
+    measured = ((row.setting, *_uncertainty_row(quality)) for row in rows for quality in row.quality)
+    tables = "\n".join(["With a low-resolution target:", *(_item(row.calibration.statement) for row in rows)])
+    return f"{tables}\n\n{render_table([heading, *measured], 'lllrrrrrrrrr')}"
 
 
 def _uncertainty_row(row: UncertaintyQuality) -> tuple[str, ...]:

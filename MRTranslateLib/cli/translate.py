@@ -52,7 +52,7 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
         type=Path,
         metavar="FILE",
         help="also write an uncertainty map: half the width of the 90 %% interval, in the units of the result; takes "
-        "six further translations or more",
+        "six further translations or more; with --low-resolution for models that were calibrated for it",
     )
     parser.add_argument(
         "--low-resolution",
@@ -64,7 +64,8 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
     parser.add_argument(
         "--checks",
         action="store_true",
-        help="look for structures that no source shows, and for those of a source that the result does not show",
+        help="look for structures that no source shows, and for those of a source that the result does not show; a "
+        "low-resolution target counts as a source",
     )
     parser.add_argument(
         "--report",

@@ -94,14 +94,29 @@ class LowResolution:
         """For provenance, after the bundle's branch has used it."""
         ratios = tuple(bundle.card.require_super_resolution().parameters["ratios"])
         right, anterior, superior = (round(size, 3) for size in self.working_sizes)
+        first, second, third = (round(mm, 3) for mm in self.image.volume.spacing_mm)
         return LowResolutionRecord(
             file=self.image.record,
             percentile_value=self.scale.percentile_value,
             registration=registration_record(self.registration),
+            spacing_mm=(first, second, third),
             voxel_size=(right, anterior, superior),
             in_plane_ratio=self.entry_ratio(ratios),
             weights_sha256=bundle.component_sha256("super_resolution"),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class AcquiredSlices:
+    """An acquired target at the voxels of the brain's box in the working grid, interpolated and nothing more.
+
+    Attributes:
+        values: ``(S, H, W)``, 1 is its own brain's 99.5th percentile, 0..1; the skull is not removed.
+        covered: Same shape, where its scan shows anything.
+    """
+
+    values: NDArray[np.float32]
+    covered: NDArray[np.bool_]
 
 
 def check_not_a_source(image: NamedVolume, sources: Mapping[Contrast, NamedVolume]) -> None:

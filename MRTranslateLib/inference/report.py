@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.files import json_text, shown
+from MRTranslateLib.inference.low_resolution import AcquiredSlices
 from MRTranslateLib.inference.output_grid import values_on_output_grid
 from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.models.card import ModelCard
@@ -60,6 +61,7 @@ def report_images(
     attention: Volume | None,
     half_width: Volume | None,
     lesion: NDArray[np.integer] | None,
+    acquired: AcquiredSlices | None = None,
 ) -> Images:
     """What a run has made, on the canonical form of the first source's grid.
 
@@ -70,6 +72,7 @@ def report_images(
         attention: On its grid; None without.
         half_width: On its grid, in the unit of the result; None without.
         lesion: Labels on its grid; None without.
+        acquired: The target as it was acquired at low resolution; None without.
     """
     volume = to_canonical(result)
     sources = {
@@ -80,6 +83,9 @@ def report_images(
         brain=prepared.brain.volume.with_array(prepared.brain.volume.array != 0),
         result=volume.with_array(volume.array / np.float32(SYNTHETIC_UNITS)),
         sources=sources,
+        low_resolution=None
+        if acquired is None
+        else to_canonical(values_on_output_grid(acquired.values[prepared.indices], prepared, first)),
         attention=None if attention is None else to_canonical(attention),
         half_width=None if half_width is None else to_canonical(half_width),
         lesion=None if lesion is None else to_canonical(Volume(lesion, first.affine)),

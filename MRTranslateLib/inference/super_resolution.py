@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.inference.device import Execution
-from MRTranslateLib.inference.low_resolution import SEEN_TOLERANCE, LowResolution
+from MRTranslateLib.inference.low_resolution import SEEN_TOLERANCE, AcquiredSlices, LowResolution
 from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.inference.slices import SliceJob, SliceResult, run_settings, translate_slices
 from MRTranslateLib.models.components import SuperResolutionCard
@@ -78,10 +78,12 @@ def synthesize_brain(
 ) -> SliceResult:
     """Every slice of the brain's box, ``(S, H, W)``, also those between the output's; zero where no source shows any.
 
+    The slices may be a part of the brain's: its range then ends beyond them.
+
     Arguments and errors as for :func:`super_resolve`.
     """
     first, last = prepared.brain_range
-    rows = np.arange(first, last + 1)
+    rows = np.arange(max(first, 0), min(last + 1, _shape(prepared)[0]))
     job = SliceJob(prepared.slices, target, rows, prepared.brain_range, prepared.grid.neighbour_stride)
     made = translate_slices(generator, job, execution, progress)
     volume = np.zeros(_shape(prepared), np.float32)
@@ -143,6 +145,12 @@ def resolve_slices(
             result[done] = predicted[: result.shape[1], : result.shape[2]]
             done += 1
     return SliceResult(result, device, tuple(fallbacks))
+
+
+def acquired_slices(low: LowResolution, prepared: Prepared) -> AcquiredSlices:
+    """What was acquired, to be looked at beside sources and result."""
+    values, covered = on_grid(low, low.volume.array, _box_grid(prepared, _shape(prepared)))
+    return AcquiredSlices(values.clip(0, 1) * covered, covered)
 
 
 @dataclass(frozen=True, eq=False)

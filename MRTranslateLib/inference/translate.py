@@ -28,12 +28,17 @@ from MRTranslateLib.inference.attention import LesionMask, attention_of, lesion_
 from MRTranslateLib.inference.checks import findings_of
 from MRTranslateLib.inference.device import Execution, Precision, choose_execution
 from MRTranslateLib.inference.low_resolution import ROLE as LOW_RESOLUTION
-from MRTranslateLib.inference.low_resolution import LowResolution, check_not_a_source, prepare_low_resolution
+from MRTranslateLib.inference.low_resolution import (
+    AcquiredSlices,
+    LowResolution,
+    check_not_a_source,
+    prepare_low_resolution,
+)
 from MRTranslateLib.inference.output_grid import values_on_output_grid
 from MRTranslateLib.inference.prepare import Prepared, prepare
 from MRTranslateLib.inference.report import report_images, report_text, require_report_format
 from MRTranslateLib.inference.sources import Image, load_image
-from MRTranslateLib.inference.uncertainty import not_calibrated, uncertainty_of
+from MRTranslateLib.inference.uncertainty import acquired_calibration, not_calibrated, uncertainty_of
 from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.plausibility.report import ChecksRecord
@@ -167,12 +172,13 @@ def translate(
             attention map or the uncertainty map is measured. Without it they are octants of the brain.
         uncertainty: Make an uncertainty map too: half the width of the interval that holds 90 % of the errors; takes
             six further translations, and one per source where several are given. A path also writes it, with the same
-            sidecar beside it. Not calibrated, and said so, where the model's card has no calibration for the target.
+            sidecar beside it. Not calibrated, and said so, where the model's card has no calibration for the target;
+            refused where it has none for the low-resolution target that is given.
         low_resolution: The target as it was acquired at low resolution (thick slices, large pixels), on any grid in the
             first source's space: the result then shows what it shows, at the first source's resolution. Registered
             unless ``registration`` is ``never``.
         checks: Look for structures of the result that no source shows and for structures of a source that it does not
-            show; ``provenance.checks`` lists them.
+            show; ``provenance.checks`` lists them. A low-resolution target counts as a source.
         report: File to write a report to: a self-contained page (``.html``) or the same as ``.json``. It says what may
             be believed and where not, by the checks, which it always runs, by the maps that were asked for, and by the
             model's card; a lesion mask divides its regions.
@@ -193,7 +199,7 @@ def translate(
         UsageError: If the request makes no sense, or an output exists.
         InputError: If an image cannot be read or is unsuitable.
         ModelError: If the model is missing, damaged, or does not offer the route, the attention map or the use of a
-            low-resolution target.
+            low-resolution target, or an uncertainty map with it.
         CancelledError: If the caller stopped the run; nothing is written then.
     """
     run = _Run(progress if isinstance(progress, Progress) else Progress(progress), bool(uncertainty))
@@ -203,8 +209,6 @@ def translate(
     path = None if output is None else _checked_output(Path(output), overwrite)
     if lesion_mask is not None and not attention and not uncertainty and report is None:
         raise UsageError("a lesion mask says in which regions to measure the attention map: ask for the map too")
-    if low_resolution is not None and uncertainty:
-        raise UsageError("there is no uncertainty map of a result from a low-resolution target: leave out one of them")
     attention_path = _checked_map(attention, "attention map", {path}, overwrite)
     uncertainty_path = _checked_map(uncertainty, "uncertainty map", {path, attention_path}, overwrite)
     report_path = _checked_report(report, {path, attention_path, uncertainty_path}, overwrite)
@@ -220,6 +224,8 @@ def translate(
         acquired = None if low_resolution is None else load_image(low_resolution, LOW_RESOLUTION)
         if acquired is not None:
             bundle.card.require_super_resolution()
+            if uncertainty:
+                bundle.card.require_low_resolution_uncertainty(wanted)
             check_not_a_source(acquired, images)
         drawn = None if lesion_mask is None else load_image(lesion_mask, "lesion mask", labels=True)
         first = next(iter(images.values())).volume
@@ -243,6 +249,8 @@ def translate(
                 registration=registration,
                 progress=stage,
             )
+            if uncertainty:
+                acquired_calibration(bundle.card, wanted, low, prepared)  # refused before the work
         lesion = None if drawn is None else lesion_on_output_grid(drawn, first, prepared)
         warnings = (*prepared.warnings, *(() if low is None else low.warnings))
         warnings = (*warnings, *(() if lesion is None else lesion.warnings))
@@ -263,9 +271,11 @@ def translate(
             )
             fallbacks = (*fallbacks, *given_up)
     checked: ChecksRecord | None = None
+    seen: AcquiredSlices | None = None
     if checks or report_path is not None:
         with run.stage("checks"):
-            checked = findings_of(values, prepared=prepared, target=wanted)
+            seen = None if low is None else _acquired(low, prepared)
+            checked = findings_of(values, prepared=prepared, target=wanted, acquired=seen)
     doubt: UncertaintyMap | None = None
     if uncertainty:
         with run.stage("uncertainty") as stage:
@@ -278,6 +288,7 @@ def translate(
                 lesion=lesion,
                 execution=execution,
                 progress=stage,
+                low=low,
             )
             fallbacks = (*fallbacks, *given_up)
             if not doubt.report.calibrated:
@@ -322,6 +333,7 @@ def translate(
                 attention=None if made is None else made.volume,
                 half_width=None if doubt is None else doubt.volume,
                 lesion=None if lesion is None else lesion.labels,
+                acquired=seen,
             )
             drawn_in = None if lesion is None else lesion.record
             texts[report_path] = report_text(report_path, record, bundle.card, shown, lesion_mask=drawn_in)
@@ -406,6 +418,12 @@ def _run_network(
     job = SliceJob.of(prepared, target)
     result = translate_slices(generator, job, execution, progress)
     return result.slices, device_name(result.device), result.fallbacks
+
+
+def _acquired(low: LowResolution, prepared: Prepared) -> AcquiredSlices:
+    from MRTranslateLib.inference.super_resolution import acquired_slices  # brings torch
+
+    return acquired_slices(low, prepared)
 
 
 def _on_output_grid(slices: NDArray[np.float32], prepared: Prepared, first: Volume) -> Volume:

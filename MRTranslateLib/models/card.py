@@ -24,7 +24,7 @@ from MRTranslateLib.models.components import (
 )
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.models.part import Part, Sentence, require_distinct
-from MRTranslateLib.models.uncertainty import UncertaintyCalibration, UncertaintyQuality
+from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyCalibration, UncertaintyQuality
 
 SCHEMA_VERSION = 1
 """Version of the card's own format; raised whenever an old card could no longer be read: when a field without default
@@ -214,6 +214,8 @@ class ModelCard(Part, frozen=True, kw_only=True):
         uncertainty_quality: What the uncertainty map is worth, per measured route.
         uncertainty_protocol: How both were measured, in words.
         uncertainty_command: The command that measures them again.
+        low_resolution_uncertainty: The same with an acquired low-resolution target, at most one table per target and
+            acquisition; measured by the same command. Cards without this key make no such map.
     """
 
     schema_version: int
@@ -248,6 +250,7 @@ class ModelCard(Part, frozen=True, kw_only=True):
     uncertainty_quality: tuple[UncertaintyQuality, ...] = ()
     uncertainty_protocol: str = ""
     uncertainty_command: str = ""
+    low_resolution_uncertainty: tuple[LowResolutionUncertainty, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -258,6 +261,10 @@ class ModelCard(Part, frozen=True, kw_only=True):
             ("attention_quality", self.attention_quality),
             ("super_resolution_quality", self.super_resolution_quality),
             ("uncertainty_quality", self.uncertainty_quality),
+            (
+                "low_resolution_uncertainty",
+                tuple(row for each in self.low_resolution_uncertainty for row in each.quality),
+            ),
         ):
             for row in rows:
                 if not self.offers(row.sources, row.target):
@@ -269,6 +276,12 @@ class ModelCard(Part, frozen=True, kw_only=True):
         calibrated = tuple(table.target for table in self.uncertainty_calibrations)
         if len(set(calibrated)) < len(calibrated) or not set(calibrated) <= set(self.targets):
             raise ValueError(f"uncertainty_calibrations must name targets, each once, got {', '.join(calibrated)}")
+        acquired = tuple((row.target, row.setting) for row in self.low_resolution_uncertainty)
+        if len(set(acquired)) < len(acquired) or not {target for target, _ in acquired} <= set(self.targets):
+            named = ", ".join(f"{target} ({setting})" for target, setting in acquired)
+            raise ValueError(f"low_resolution_uncertainty must name targets, each once per acquisition, got {named}")
+        if acquired and self.components.super_resolution is None:
+            raise ValueError("low_resolution_uncertainty is given, but components name no super_resolution")
         for name in self.files:
             if not re.match(FILE_NAME_PATTERN, name) or name.lower() == "model.json":
                 raise ValueError(f"files names {name!r}, which is not the plain name of a file in the bundle")
@@ -299,6 +312,20 @@ class ModelCard(Part, frozen=True, kw_only=True):
     def uncertainty_calibration(self, target: Contrast) -> UncertaintyCalibration | None:
         """How wide the 90 % interval of a target is; None where it was not measured."""
         return next((table for table in self.uncertainty_calibrations if table.target == target), None)
+
+    def require_low_resolution_uncertainty(self, target: Contrast) -> tuple[LowResolutionUncertainty, ...]:
+        """How wide the interval is where the target was also acquired at low resolution, per acquisition.
+
+        Raises:
+            ModelError: If that was not measured.
+        """
+        rows = tuple(row for row in self.low_resolution_uncertainty if row.target == target)
+        if not rows:
+            raise ModelError(
+                f"model {self.name} has no calibration of the uncertainty of {target} from a low-resolution target: "
+                "leave out the uncertainty map or the low-resolution target"
+            )
+        return rows
 
     def require_attention(self) -> LocalDiscriminatorCard:
         """The local discriminator, which makes the attention map.

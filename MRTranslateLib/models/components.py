@@ -138,6 +138,13 @@ class AttentionQuality(Part, frozen=True, kw_only=True):
         return self.attention > self.gradient and beats_distance
 
 
+def acquisition_in_words(in_plane_ratio: int, slice_thickness_mm: float | None) -> str:
+    """How a low-resolution target was acquired: ``pixels x2``, ``slices of 5 mm``."""
+    pixels = [f"pixels x{in_plane_ratio}"] if in_plane_ratio > 1 else []
+    slices = [f"slices of {slice_thickness_mm:g} mm"] if slice_thickness_mm is not None else []
+    return ", ".join([*pixels, *slices]) or "full resolution"
+
+
 class SuperResolutionQuality(Part, frozen=True, kw_only=True):
     """What an acquired low-resolution target gains on one route; PSNR in dB, means over the same people.
 
@@ -188,9 +195,7 @@ class SuperResolutionQuality(Part, frozen=True, kw_only=True):
     @property
     def setting(self) -> str:
         """How the target was acquired, in words: ``slices of 5 mm``."""
-        pixels = [f"pixels x{self.in_plane_ratio}"] if self.in_plane_ratio > 1 else []
-        slices = [f"slices of {self.slice_thickness_mm:g} mm"] if self.slice_thickness_mm is not None else []
-        return ", ".join([*pixels, *slices]) or "full resolution"
+        return acquisition_in_words(self.in_plane_ratio, self.slice_thickness_mm)
 
     @property
     def beats_interpolation(self) -> bool:

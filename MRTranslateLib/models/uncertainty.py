@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.models.components import acquisition_in_words
 from MRTranslateLib.models.part import Part, Sentence, require_distinct
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -96,3 +97,34 @@ class UncertaintyQuality(Part, frozen=True, kw_only=True):
         """Whether the map is better than every control that was measured, on the same people."""
         near, own = self.distance, self.uncertainty_lesion_cases
         return self.uncertainty > self.gradient and (near is None or own is None or own > near)
+
+
+class LowResolutionUncertainty(Part, frozen=True, kw_only=True):
+    """How wide the 90 % interval of one target is when it was also acquired at low resolution, and what that is worth.
+
+    Attributes:
+        in_plane_ratio: How many times larger than the source's the acquired pixels were; 1 is as large.
+        slice_thickness_mm: Of the acquired slices; None where they were as thin as the source's.
+        calibration: The table.
+        quality: What the map is worth, per measured route to the same target.
+    """
+
+    in_plane_ratio: Annotated[int, msgspec.Meta(ge=1)]
+    slice_thickness_mm: Annotated[float, msgspec.Meta(gt=0)] | None
+    calibration: UncertaintyCalibration
+    quality: tuple[UncertaintyQuality, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(row.target != self.target for row in self.quality):
+            raise ValueError(f"quality must be of routes to {self.target}, which the calibration is for")
+
+    @property
+    def target(self) -> Contrast:
+        """Translated contrast."""
+        return self.calibration.target
+
+    @property
+    def setting(self) -> str:
+        """How the target was acquired, in words: ``slices of 5 mm``."""
+        return acquisition_in_words(self.in_plane_ratio, self.slice_thickness_mm)

@@ -10,6 +10,7 @@ import numpy as np
 from MRTranslateLib.attention.regions import attention_regions
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.models.card import ModelCard
+from MRTranslateLib.models.uncertainty import UncertaintyQuality
 from MRTranslateLib.provenance import FileRecord, Provenance
 from MRTranslateLib.translation_report.content import (
     KINDS,
@@ -54,7 +55,7 @@ def translation_report(
         lesion_mask: Where its lesion mask came from; None without.
     """
     sources = tuple(source.contrast for source in record.sources)
-    model, regions, places = _summary(card, sources, record.target), _regions(record, images), _places(record, images)
+    model, regions, places = _summary(card, sources, record), _regions(record, images), _places(record, images)
     low = "" if record.low_resolution is None else f" + low-resolution {record.target}"
     return TranslationReport(
         notice=record.notice,
@@ -81,7 +82,8 @@ def part_of_brain(position_mm: Sequence[float], centre_mm: Sequence[float]) -> s
     return f"{side} {'anterior' if anterior > 0 else 'posterior'} {'superior' if superior > 0 else 'inferior'}"
 
 
-def _summary(card: ModelCard, sources: Sequence[Contrast], target: Contrast) -> ModelSummary:
+def _summary(card: ModelCard, sources: Sequence[Contrast], record: Provenance) -> ModelSummary:
+    target = record.target
     return ModelSummary(
         name=card.name,
         version=card.version,
@@ -92,10 +94,19 @@ def _summary(card: ModelCard, sources: Sequence[Contrast], target: Contrast) -> 
         makes_attention=card.components.local_discriminator is not None,
         quality=_measured(card.quality, sources, target),
         attention_quality=_measured(card.attention_quality, sources, target),
-        uncertainty_quality=_measured(card.uncertainty_quality, sources, target),
+        uncertainty_quality=_measured(_uncertainty_rows(card, record), sources, target),
         metrics_protocol=card.metrics_protocol,
         robustness_limits=card.robustness_limits,
     )
+
+
+def _uncertainty_rows(card: ModelCard, record: Provenance) -> tuple[UncertaintyQuality, ...]:
+    """What was measured of such maps: with an acquired target, of those made by the very table of this one."""
+    if record.low_resolution is None:
+        return card.uncertainty_quality
+    stated = None if record.uncertainty is None else record.uncertainty.report.statement
+    of_table = (row for row in card.low_resolution_uncertainty if row.target == record.target)
+    return next((row.quality for row in of_table if row.calibration.statement == stated), ())
 
 
 def _measured(rows: Iterable[Row], sources: Sequence[Contrast], target: Contrast) -> Row | None:

@@ -25,6 +25,8 @@ class Images:
         attention: 0..1; None without a map.
         half_width: Of the uncertainty's interval, in the unit of the result; None without a map.
         lesion: Labels, 0 is none; None without a mask.
+        low_resolution: The target as it was acquired, interpolated, as the sources; 0 where it was not acquired. None
+            without.
     """
 
     brain: Volume
@@ -33,6 +35,7 @@ class Images:
     attention: Volume | None
     half_width: Volume | None
     lesion: Volume | None
+    low_resolution: Volume | None = None
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:

@@ -61,7 +61,7 @@ def _pictures(report: TranslationReport, pictures: Sequence[Sequence[Picture]]) 
 
 
 def _slice_title(each: ShownSlice) -> str:
-    return f"{each.reason}, S {each.superior_mm:.0f} mm"
+    return f"{each.reason}, S {round(each.superior_mm)} mm"
 
 
 def _regions(regions: Sequence[Region]) -> str:
@@ -164,6 +164,7 @@ def _provenance(report: TranslationReport) -> str:
         ("model", f"{record.model.name} {record.model.version}"),
         ("weights, SHA-256", record.model.weights_sha256),
         *((name, _file_text(file)) for name, file in files),
+        *_resolution(report),
         ("brain", f"{record.brain_mask.origin}, {record.brain_mask.volume_ml:.0f} ml"),
         *((f"registration of {name}", text) for name, text in _registrations(report)),
         ("registration", parameters.registration),
@@ -179,10 +180,19 @@ def _provenance(report: TranslationReport) -> str:
     return section("How this was made", facts(pairs))
 
 
+def _resolution(report: TranslationReport) -> Iterable[tuple[str, str]]:
+    if (low := report.provenance.low_resolution) is not None and low.resolution:
+        yield f"resolution of the low-resolution {report.provenance.target}", low.resolution
+
+
 def _registrations(report: TranslationReport) -> Iterable[tuple[str, str]]:
-    for source in report.provenance.sources:
-        if (move := source.registration) is not None:
-            yield source.contrast, f"{move.verdict}, {move.rotation_deg:.1f} degrees, {move.translation_mm:.1f} mm"
+    record = report.provenance
+    moves = {source.contrast.value: source.registration for source in record.sources}
+    if record.low_resolution is not None:
+        moves[f"the low-resolution {record.target}"] = record.low_resolution.registration
+    for name, move in moves.items():
+        if move is not None:
+            yield name, f"{move.verdict}, {move.rotation_deg:.1f} degrees, {move.translation_mm:.1f} mm"
 
 
 def _list(texts: Iterable[str]) -> str:

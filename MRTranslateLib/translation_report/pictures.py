@@ -1,4 +1,5 @@
-"""The pictures of a report: in each slice the sources, the result, and the result under the maps that were made."""
+"""The pictures of a report: in each slice the sources, what was acquired of the target, the result, and the result
+under the maps that were made."""
 
 from __future__ import annotations
 
@@ -47,6 +48,9 @@ def pictures(report: TranslationReport, images: Images) -> list[list[Picture]]:
 def _columns(report: TranslationReport, images: Images) -> list[_Column]:
     synthetic = f"SYNTHETIC {report.provenance.target}"
     columns = [_Column(contrast, source) for contrast, source in images.sources.items()]
+    low = report.provenance.low_resolution
+    if images.low_resolution is not None and low is not None:
+        columns.append(_Column(f"{report.provenance.target} as acquired, {low.resolution}", images.low_resolution))
     columns.append(_Column(synthetic, images.result))
     if images.attention is not None and report.provenance.attention is not None:
         top = ATTENTION_TOP[report.provenance.attention.report.calibrated]
@@ -71,7 +75,7 @@ def _picture(column: _Column, each: ShownSlice, report: TranslationReport, image
         rings=_rings(column.kinds, each, report, images),
         with_scale=images.attention is not None or images.half_width is not None,
     )
-    return png, f"{column.title}, axial slice at S {each.superior_mm:.0f} mm"
+    return png, f"{column.title}, axial slice at S {round(each.superior_mm)} mm"
 
 
 def _plane(volume: Volume, each: ShownSlice, images: Images) -> NDArray[np.float32]:

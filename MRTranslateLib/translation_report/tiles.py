@@ -21,6 +21,8 @@ MIN_WIDTH = 300
 """Of a tile; its title and notice fit."""
 HEAD, FOOT, LEGEND = 32, 28, 42
 """Heights of title, notice and colour scale."""
+TITLE_SIZE, SMALL_TITLE_SIZE, TITLE_MARGIN = 18, 13, 6
+"""A title that is too long for its tile is written smaller."""
 MIN_RADIUS_MM, RING_GAP_MM = 4.0, 2.0
 """Of the ring around a place, and how far it keeps from it."""
 OUTLINE_COLOUR = (90, 220, 255)
@@ -90,7 +92,9 @@ def tile(
     canvas.paste(picture, (left, HEAD))
     for ring in rings:
         _ring(draw, ring, plane.shape, spacing_mm, (left, HEAD))
-    draw.text((width / 2, HEAD / 2), title, _INK, font(18), anchor="mm")
+    large = font(TITLE_SIZE)
+    title_font = large if draw.textlength(title, large) <= width - 2 * TITLE_MARGIN else font(SMALL_TITLE_SIZE)
+    draw.text((width / 2, HEAD / 2), title, _INK, title_font, anchor="mm")
     draw.text((5, middle), "R", _SOFT, font(18), anchor="lm")
     draw.text((width - 5, middle), "L", _SOFT, font(18), anchor="rm")
     if overlay is not None:

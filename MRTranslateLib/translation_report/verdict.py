@@ -73,9 +73,8 @@ def _findings(record: Provenance, places: Sequence[Place]) -> Iterable[Statement
         yield _caution(f"{len(lost)} {are} missing from the result. {_largest(lost)}")
     if not (made_up or lost):
         yield _note(f"The checks against the sources list nothing. {record.checks.statement}")
-
-    if record.low_resolution is not None:
-        yield _note("The checks did not look at the low-resolution target: look there too.")
+    elif record.low_resolution is not None:
+        yield _note(f"For the checks the low-resolution {record.target} counted as a source where it was acquired.")
 
 
 def _largest(places: Sequence[Place]) -> str:

@@ -65,7 +65,7 @@ def spread_slices(
     noise = {contrast: noise_level(slices, brain) for contrast, slices in job.sources.items()}
     num_runs = len(MEMBERS) + (len(job.sources) if len(job.sources) > 1 else 0)
     runs = _Runs(generator, execution, progress, num_runs)
-    perturbed = _Moments(synthetic)
+    perturbed = Moments(synthetic)
     for number, member in enumerate(MEMBERS):
         progress.step("uncertainty", number / num_runs)
         sources = perturbed_sources(
@@ -74,10 +74,10 @@ def spread_slices(
         made = runs.translate(replace(job, sources=sources))
         perturbed.add(made[:, :, ::-1] if member.mirrored else made)
     names = [member.name for member in MEMBERS]
-    dropped = _Moments(synthetic) if len(job.sources) > 1 else None
+    dropped = Moments(synthetic) if len(job.sources) > 1 else None
     if dropped is not None:
         for contrast in job.sources:
-            dropped.add(runs.translate(replace(job, sources=_without(job.sources, contrast))))
+            dropped.add(runs.translate(replace(job, sources=without_source(job.sources, contrast))))
             names.append(f"without {contrast}")
     return Spread(
         perturbed.standard_deviation(),
@@ -110,7 +110,7 @@ class _Runs:
         return result.slices
 
 
-class _Moments:
+class Moments:
     """Running mean and sum of squared deviations (Welford), so that members need not be kept."""
 
     def __init__(self, first: NDArray[np.float32]) -> None:
@@ -119,6 +119,7 @@ class _Moments:
         self.squares = np.zeros_like(first)
 
     def add(self, values: NDArray[np.float32]) -> None:
+        """Count one more."""
         self.count += 1
         step = values - self.mean
         self.mean += step / np.float32(self.count)
@@ -130,7 +131,8 @@ class _Moments:
         return deviation
 
 
-def _without(
+def without_source(
     sources: Mapping[Contrast, NDArray[np.float32]], left_out: Contrast
 ) -> dict[Contrast, NDArray[np.float32]]:
+    """The sources but one."""
     return {contrast: slices for contrast, slices in sources.items() if contrast != left_out}

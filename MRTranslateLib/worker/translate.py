@@ -20,10 +20,11 @@ class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         brain_mask: File, None to find the brain.
         attention: File to write the attention map to, None for none; refused by models that make none.
         lesion_mask: File of integer labels, for the regions of the attention and the uncertainty map.
-        uncertainty: File to write the uncertainty map to, None for none.
+        uncertainty: File to write the uncertainty map to, None for none; refused with a low-resolution target by models
+            that were not calibrated for it.
         low_resolution: File of the target as it was acquired at low resolution, None for none; refused by models
             without a super-resolution branch.
-        checks: Compare the result with its sources.
+        checks: Compare the result with its sources and the low-resolution target.
         report: File to write a report to, ``.html`` or ``.json``, None for none; includes the checks.
         model: Name or folder, None for the shipped one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.

@@ -30,8 +30,11 @@ from MRTranslateLib.plausibility.report import ChecksRecord, Finding
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.provenance import FileRecord, LowResolutionRecord, read_sidecar
 from MRTranslateLib.rerun import rerun
-from MRTranslateLib.translation_report.build import part_of_brain
+from MRTranslateLib.translation_report.build import part_of_brain, translation_report
 from MRTranslateLib.translation_report.content import ModelSummary, Place, Region, TranslationReport
+from MRTranslateLib.translation_report.images import Images
+from MRTranslateLib.translation_report.page import render_html
+from MRTranslateLib.translation_report.pictures import pictures
 from MRTranslateLib.translation_report.slices import Wanted, choose_slices
 from MRTranslateLib.translation_report.tiles import HEAD, Overlay, Ring, tile
 from MRTranslateLib.translation_report.verdict import CLOSING, high_places, verdict
@@ -533,18 +536,54 @@ def test_warnings_are_counted_among_the_cautions(record):
     assert "There are 2 warnings, listed below." in said(warned, "caution")
 
 
-def test_with_a_low_resolution_target_it_is_said_what_did_not_look_at_it(record):
-    low = LowResolutionRecord(
-        file=FileRecord(path=None, sha256="0"),
-        percentile_value=1.0,
-        registration=None,
-        voxel_size=(1.0, 1.0, 4.0),
-        in_plane_ratio=1,
-        weights_sha256="0",
-    )
-    note = said(msgspec.structs.replace(checked(record), low_resolution=low), "note")
+LOW = LowResolutionRecord(
+    file=FileRecord(path="/home/jane/flair_5mm.nii.gz", sha256="0" * 64),
+    percentile_value=1.0,
+    registration=None,
+    voxel_size=(1.0, 1.0, 4.0),
+    in_plane_ratio=1,
+    weights_sha256="0",
+    spacing_mm=(0.9375, 0.9375, 5.0),
+)
+
+
+def test_with_a_low_resolution_target_it_is_said_what_looked_at_it_and_what_did_not(record):
+    with_low = msgspec.structs.replace(checked(record, finding("erasure", 1.0)), low_resolution=LOW)
+    note = said(with_low, "note", places=(place("erasure", 1.0),))
     assert "measured without a low-resolution target" in note
-    assert "The checks did not look at the low-resolution target" in note
+    assert "For the checks the low-resolution FLAIR counted as a source" in note
+
+
+def images_with(acquired):
+    """A block of brain at 1 mm; sources and result grey, what was acquired as given."""
+    brain = Volume(np.ones((8, 9, 6), bool), np.eye(4))
+    grey = Volume(np.full(brain.shape, 0.5, np.float32), np.eye(4))
+    return Images(brain, grey, {T1W: grey}, None, None, None, acquired)
+
+
+def test_the_acquired_low_resolution_target_is_shown_with_name_and_resolution(record, coarse_bundle):
+    images = images_with(Volume(np.full((8, 9, 6), 1.0, np.float32), np.eye(4)))
+    with_low = msgspec.structs.replace(record, low_resolution=LOW)
+    report = translation_report(with_low, coarse_bundle.card, images, lesion_mask=None)
+    rows = pictures(report, images)
+    names = [name.rsplit(", axial", 1)[0] for _, name in rows[0]]
+    assert names == ["T1w", "FLAIR as acquired, 0.938 x 0.938 x 5 mm", "SYNTHETIC FLAIR"]
+    shades = [np.asarray(Image.open(io.BytesIO(png)).convert("L")) for png, _ in rows[0]]
+    middle = [int(shade[HEAD + 9, shade.shape[1] // 2]) for shade in shades]
+    assert middle[1] == 255 > middle[0] == middle[2]
+    page = render_html(report, rows)
+    assert "flair_5mm.nii.gz" in page
+    assert "jane" not in page
+    assert "0.938 x 0.938 x 5 mm" in page
+    assert len(pictures(report, images_with(None))[0]) == 2
+
+
+def test_a_long_title_stays_within_its_tile():
+    title = "T1wGd as acquired, 0.938 x 0.938 x 5 mm"
+    image = np.asarray(Image.open(io.BytesIO(tile(title, np.zeros((60, 60), np.float32), (1.0, 1.0)))).convert("L"))
+    written = np.flatnonzero((image[:HEAD] > 100).any(axis=0))
+    assert written[0] >= 4
+    assert written[-1] < image.shape[1] - 4
 
 
 # Slices and tiles

@@ -200,11 +200,6 @@ def test_a_map_that_would_share_name_or_sidecar_with_the_image_is_refused(run, t
         run(output=tmp_path / "out.nii.gz", uncertainty=tmp_path / name)
 
 
-def test_a_low_resolution_target_and_a_map_together_are_refused(run, phantom):
-    with pytest.raises(UsageError, match="leave out one of them"):
-        run(low_resolution=phantom.volumes[T2W])
-
-
 @pytest.fixture
 def files(phantom, tmp_path):
     write_volume(tmp_path / "t1.nii.gz", phantom.volumes[T1W])

@@ -68,6 +68,21 @@ def test_each_fault_is_named(readiness, request_of, changes, words):
     assert words in missing[0]
 
 
+@pytest.mark.parametrize(
+    ("rows", "missing"),
+    [([], ["FLAIR with a low-resolution target"]), (["T2w"], ["FLAIR with a low-resolution target"]), (["FLAIR"], [])],
+)
+def test_an_uncertainty_map_with_a_low_resolution_target_needs_a_calibration_for_both(
+    readiness, request_of, model, rows, missing
+):
+    part = {"components": {"super_resolution": {}}, "uncertainty_calibrations": [{"target": "FLAIR"}]}
+    part |= {"low_resolution_uncertainty": [{"calibration": {"target": target}} for target in rows]}
+    able = dataclasses.replace(model, card=model.card | part)
+    said = readiness.whatIsMissing(request_of(model=able, lowResolution="n4", uncertainty=True))
+    assert len(said) == len(missing)
+    assert all(words in text for words, text in zip(missing, said, strict=True))
+
+
 def test_all_faults_are_named_at_once(readiness, request_of):
     missing = readiness.whatIsMissing(request_of(sources={"T1w": "n1", "T2w": "n1"}, outputs=("n1",), attention=True))
     assert len(missing) == 3
