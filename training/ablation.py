@@ -29,6 +29,7 @@ from MRTranslateLib.robustness.perturbations.bank import perturb
 from training.config import ConfigError, RefineStageConfig, StageConfig, TrainingConfig, config_from_mapping
 from training.data.cache import CachedScan
 from training.data.phantom_scans import phantom_scans
+from training.data.views import scans_in_views
 from training.engine import Run
 from training.evaluation import Route, predict_slices, score_routes
 from training.fitness import refuse_unfit
@@ -190,7 +191,8 @@ def _trained(
     settings = variant_config(config, variant, seed, where="ablation")
     if num_steps is not None:
         settings = shortened(settings, num_steps)
-    run = Run(settings, train, folder, data_fingerprint="0" * 16, device="cpu")
+    seen = scans_in_views(train, settings.data.views)
+    run = Run(settings, seen, folder, data_fingerprint="0" * 16, device="cpu")
     if (folder / "checkpoint.pt").exists():
         run.resume()
     run.fit()

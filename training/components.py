@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from MRTranslateLib.networks.generator import architectures
-from training.config import AttentionStageConfig, GeneratorStageConfig, RefineStageConfig, StageConfig, TrainingConfig
+from training.config import (
+    AttentionStageConfig,
+    GeneratorStageConfig,
+    RefineStageConfig,
+    StageConfig,
+    TrainingConfig,
+    VolumeRefineStageConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ COMPONENTS = (
         "super_resolution", "C", "super_resolution", "with a low-resolution target", "ratios 2, 4, 8 and thick slices"
     ),
     Component("difference_projection", "C", "super_resolution", "no", "discriminator that knows the difference"),
+    Component("volume_refiner", "any", "volume_refine", "no", "mends in 3-D what jumps from slice to slice"),
 )
 
 
@@ -99,11 +107,17 @@ def _switches(stage: StageConfig) -> list[str]:
             found.append(f"attention by {stage.adversarial.attention.form}")
         if stage.attack is not None:
             found.append(stage.attack.attacker)
+        if stage.gauge is not None:
+            found.append(f"gauge by {stage.gauge.form}")
         return found
     if isinstance(stage, RefineStageConfig):
-        return [f"teacher {stage.teacher}", *([stage.attack.attacker] if stage.attack is not None else [])]
+        found = ["teacher frozen" if stage.teacher_frozen else f"teacher {stage.teacher}"]
+        found += ["corrected target"] if stage.corrected_target else []
+        return [*found, *([stage.attack.attacker] if stage.attack is not None else [])]
     if isinstance(stage, AttentionStageConfig):
         return ["local_discriminator alone"]
+    if isinstance(stage, VolumeRefineStageConfig):
+        return [f"blocks of {stage.num_slices} slices"]
     ratios = ", ".join(map(str, stage.ratios))
     thick = ", ".join(f"{size:g}" for size in stage.slice_thickness_mm)
     return [f"ratios {ratios or 'none'}", f"thick slices of {thick or 'no'} mm"]

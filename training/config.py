@@ -10,10 +10,15 @@ import yaml
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
-from MRTranslateLib.networks.local_discriminator import DiscriminatorParameters, LocalDiscriminatorParameters
+from MRTranslateLib.networks.local_discriminator import (
+    DIFFICULTY_EXPONENT,
+    DiscriminatorParameters,
+    LocalDiscriminatorParameters,
+)
 from MRTranslateLib.networks.refiner import RefinementParameters
 from MRTranslateLib.networks.registration_unet import RegistrationUNetParameters
 from MRTranslateLib.networks.super_resolution import SuperResolutionParameters
+from training.networks.volume_refiner import VolumeRefinerParameters
 
 
 class ConfigError(UsageError):
@@ -37,14 +42,19 @@ class DataConfig(Section, frozen=True, kw_only=True):
         crop_voxels: Height (anterior) and width (right) of training slices.
         lesion_fraction: Share of slices drawn among those that cut a lesion, where there is a mask.
         source_count_weights: Relative frequency of 1, 2 and 3 sources.
+        views: Along which axis scans are cut into slices; several make one generator learn from all of them, for a mean
+            of views (METHODS 9.4). What ships is cut axially.
     """
 
     realign: tuple[str, ...]
     crop_voxels: tuple[int, int]
     lesion_fraction: float
     source_count_weights: tuple[float, float, float]
+    views: tuple[Literal["axial", "coronal", "sagittal"], ...] = ("axial",)
 
     def __post_init__(self) -> None:
+        if not self.views or len(set(self.views)) < len(self.views):
+            raise ValueError(f"views must be different ones of axial, coronal and sagittal, got {self.views}")
         if min(self.crop_voxels) < 16:
             raise ValueError(f"crop_voxels must be at least 16, got {self.crop_voxels}")
         if not 0 <= self.lesion_fraction <= 1:
@@ -106,6 +116,7 @@ class LossConfig(Section, frozen=True, kw_only=True):
         level: Share of a slice's mean error that counts in the first two. The level of a contrast depends on the
             scanner more than on anything the sources show; below 1 it drowns the structure less.
         own: Of the losses that belong to the generator's family alone, as the flow objective.
+        multi_scale_similarity: Of 1 - MS-SSIM, which system C has in place of SSIM (METHODS 3.3, stated, weight 1).
     """
 
     absolute_error: float
@@ -114,6 +125,7 @@ class LossConfig(Section, frozen=True, kw_only=True):
     lesion: float
     level: float
     own: float = 1.0
+    multi_scale_similarity: float = 0.0
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -122,7 +134,12 @@ class LossConfig(Section, frozen=True, kw_only=True):
 
 
 class OptimizerConfig(Section, frozen=True, kw_only=True):
-    """AdamW with linear warm-up and cosine decay to zero; for the steps after the voxel stage."""
+    """AdamW with linear warm-up and cosine decay to zero; for the steps after the voxel stage.
+
+    Attributes:
+        method: ``adamw``, or ``ranger`` as system C's official code has it (METHODS 3.3, stated).
+        schedule: After the warm-up ``cosine`` to zero at the last step, or ``constant`` (METHODS 3.3, stated).
+    """
 
     peak_learning_rate: float
     weight_decay: float
@@ -131,6 +148,8 @@ class OptimizerConfig(Section, frozen=True, kw_only=True):
     batch_size: int
     gradient_clip_norm: float
     ema_decay: float
+    method: Literal["adamw", "ranger"] = "adamw"
+    schedule: Literal["cosine", "constant"] = "cosine"
 
     def __post_init__(self) -> None:
         if not 0 < self.peak_learning_rate < 1:
@@ -185,6 +204,7 @@ class NetworksConfig(Section, frozen=True, kw_only=True):
         super_resolution: System C, kept at inference for an acquired low-resolution target.
         difference_projection: System C, the discriminator of the super-resolution stage: its width.
         patch_discriminator: System C, tells moved targets from unmoved ones; training only: its width.
+        volume_refiner: Mends in 3-D what jumps from slice to slice; training only, no bundle holds it.
     """
 
     label_correction: RegistrationUNetParameters | None
@@ -195,6 +215,7 @@ class NetworksConfig(Section, frozen=True, kw_only=True):
     super_resolution: SuperResolutionParameters | None
     difference_projection: int | None
     patch_discriminator: int | None = None
+    volume_refiner: VolumeRefinerParameters | None = None
 
 
 class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
@@ -209,6 +230,8 @@ class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
         adversarial: Weight of looking, to the patch discriminator, like a target that was not moved; 0 for without.
         subtract_mean_flow: Whether what the flows of many slices have in common is taken off them: it is the
             generator's own shift.
+        initial_smoothness: Weight of smoothness at the stage's first step; falls evenly to 1 (METHODS 4.2 has 10).
+        hide_warped_border: Whether discriminators are kept from seeing what came from beyond the slice (METHODS 9.3).
     """
 
     learning_rate_share: float
@@ -218,10 +241,14 @@ class LabelCorrectionConfig(Section, frozen=True, kw_only=True):
     known_motion_of: Literal["target", "translation"]
     adversarial: float = 0.0
     subtract_mean_flow: bool = False
+    initial_smoothness: float = 1.0
+    hide_warped_border: bool = False
 
     def __post_init__(self) -> None:
         if not self.adversarial >= 0:
             raise ValueError(f"adversarial must not be negative, got {self.adversarial}")
+        if not self.initial_smoothness >= 1:
+            raise ValueError(f"initial_smoothness must be 1 or more, got {self.initial_smoothness}")
         if self.adversarial > 0 and self.learning_rate_share == 0:
             raise ValueError("adversarial reaches label correction only: with learning_rate_share 0 it must be 0")
 
@@ -230,16 +257,24 @@ class AttentionConfig(Section, frozen=True, kw_only=True):
     """How much each voxel's error counts (METHODS 2.3).
 
     Attributes:
-        form: ``difficulty`` (system B), or the controls ``focal`` (read off the target) and ``uniform``.
+        form: ``difficulty`` (system B), or the controls ``focal`` (read off the target) and ``uniform``. Alternatives:
+            ``difference``, half difficulty and half the difference to the target (METHODS 4.1, rule 4), and ``sample``,
+            one weight a slice by the global discriminator (METHODS 2.2).
         strength: lambda_a after the ramp, 0..1.
         start_step: First step of the ramp.
         ramp_steps: Its length.
+        exponent: beta of ``(1 - M)^beta``.
     """
 
-    form: Literal["difficulty", "focal", "uniform"]
+    form: Literal["difficulty", "focal", "uniform", "difference", "sample"]
     strength: float
     start_step: int
     ramp_steps: int
+    exponent: float = DIFFICULTY_EXPONENT
+
+    def __post_init__(self) -> None:
+        if not self.exponent > 0:
+            raise ValueError(f"exponent must be positive, got {self.exponent}")
 
 
 class AdversarialConfig(Section, frozen=True, kw_only=True):
@@ -256,9 +291,15 @@ class AdversarialConfig(Section, frozen=True, kw_only=True):
         r1_gamma: Weight of the R1 penalty, 0 for none.
         r1_every_steps: How often it is taken.
         attention: How voxels are weighted.
+        feature_matching: Weight of matching the discriminators' layers, whatever their own weights (METHODS 4.2 has 1).
+        slope_penalty: lambda of the Wasserstein loss (METHODS 2.2 has 10); only with that loss.
+        real_warp_voxels: Real slices are resampled under random displacements of up to so much before the
+            discriminators see them, below 1 (METHODS 9.3); 0 for none.
+        augmentation: Share of slices to which each change of ``training.data.discriminator_augmentation`` is made, in
+            real and synthetic alike (METHODS 9.3), 0..1.
     """
 
-    loss: Literal["binary_cross_entropy", "least_squares", "relativistic_average"]
+    loss: Literal["binary_cross_entropy", "least_squares", "relativistic_average", "wasserstein"]
     local_labels: Literal["plain", "error_aware"]
     local_weight: float
     global_weight: float
@@ -267,10 +308,23 @@ class AdversarialConfig(Section, frozen=True, kw_only=True):
     r1_gamma: float
     r1_every_steps: int
     attention: AttentionConfig
+    feature_matching: float = 0.0
+    slope_penalty: float = 0.0
+    real_warp_voxels: float = 0.0
+    augmentation: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.attention.form == "difficulty" and self.loss != "binary_cross_entropy":
-            raise ValueError(f"attention by difficulty needs loss binary_cross_entropy, got {self.loss}")
+        form = self.attention.form
+        if form in ("difficulty", "difference", "sample") and self.loss != "binary_cross_entropy":
+            raise ValueError(f"attention by {form} needs loss binary_cross_entropy, got {self.loss}")
+        if not (self.feature_matching >= 0 and self.slope_penalty >= 0):
+            raise ValueError("feature_matching and slope_penalty must not be negative")
+        if self.slope_penalty > 0 and self.loss != "wasserstein":
+            raise ValueError(f"slope_penalty belongs to loss wasserstein, got {self.loss}")
+        if not 0 <= self.real_warp_voxels < 1:
+            raise ValueError(f"real_warp_voxels must be in [0, 1), got {self.real_warp_voxels}")
+        if not 0 <= self.augmentation <= 1:
+            raise ValueError(f"augmentation must be in 0..1, got {self.augmentation}")
         if self.local_labels == "error_aware" and self.loss != "binary_cross_entropy":
             raise ValueError(f"error_aware labels need loss binary_cross_entropy, got {self.loss}")
 
@@ -287,6 +341,8 @@ class AttackConfig(Section, frozen=True, kw_only=True):
         max_level: Of the perturbation bank, reached at the end of the curriculum.
         curriculum_steps: Steps over which the level rises to the top.
         epsilon: Largest change of a voxel for the additive attackers, 0..1 units.
+        directions: In which ``score_search`` tries: ``gaussian`` is NES, ``rademacher`` SPSA.
+        grid: Cosines per axis of its field, 8 to 16 in METHODS.
     """
 
     attacker: Literal["worst_of_k", "score_search", "perturbation_generator", "random"]
@@ -296,6 +352,30 @@ class AttackConfig(Section, frozen=True, kw_only=True):
     max_level: int
     curriculum_steps: int
     epsilon: float
+    directions: Literal["gaussian", "rademacher"] = "gaussian"
+    grid: int = 8
+
+    def __post_init__(self) -> None:
+        if self.grid < 1:
+            raise ValueError(f"grid must be 1 or more, got {self.grid}")
+
+
+class GaugeConfig(Section, frozen=True, kw_only=True):
+    """What holds the translation on its sources, so that generator and label correction cannot shift it together.
+
+    METHODS 9.1, a proposal that names both forms.
+
+    Attributes:
+        form: ``edges`` of translation and sources along each other, or their ``mutual_information``.
+        weight: In the generator's loss, positive.
+    """
+
+    form: Literal["edges", "mutual_information"]
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not self.weight > 0:
+            raise ValueError(f"weight must be positive, got {self.weight}; for none, set gauge to null")
 
 
 class GeneratorStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="generator"):
@@ -306,6 +386,7 @@ class GeneratorStageConfig(Section, frozen=True, kw_only=True, tag_field="kind",
     label_correction: LabelCorrectionConfig | None
     adversarial: AdversarialConfig | None
     attack: AttackConfig | None
+    gauge: GaugeConfig | None = None
 
     def __post_init__(self) -> None:
         correction = self.label_correction is not None and self.label_correction.adversarial > 0
@@ -328,6 +409,12 @@ class RefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", ta
         attack: The attacker of the last generator stage, or null.
         teacher_average: The student learns from a running average of the teacher, of which each step keeps this share
             (METHODS 9.2), 0..1; 0 for the teacher as it is.
+        teacher_frozen: The teacher stays as an earlier stage left it (phase 5 of METHODS 1.9).
+        corrected_target: Whether label correction, as it is, moves the target first (METHODS 1.5 and rule 1 of 4.1);
+            the target of another person, for the shuffled control, stays where it is.
+        attacked_sources: Whether, where the generator saw attacked sources, the student sees the same, as in use;
+            otherwise it sees the clean ones. METHODS does not say; teachers see the clean ones always.
+        folding: Weight of the penalty on folds for teacher and student (METHODS 9.1).
     """
 
     name: str
@@ -338,10 +425,18 @@ class RefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", ta
     teacher: Literal["real", "shuffled", "none"]
     attack: AttackConfig | None
     teacher_average: float = 0.0
+    teacher_frozen: bool = False
+    corrected_target: bool = False
+    attacked_sources: bool = False
+    folding: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.teacher_average < 1:
             raise ValueError(f"teacher_average must be in [0, 1), got {self.teacher_average}")
+        if not self.folding >= 0:
+            raise ValueError(f"folding must not be negative, got {self.folding}")
+        if self.teacher_frozen and (self.teacher == "none" or self.teacher_steps > 0 or self.teacher_average > 0):
+            raise ValueError("teacher_frozen needs a teacher, with teacher_steps 0 and teacher_average 0")
         if self.teacher != "none" and not 0 <= self.teacher_steps < self.optimizer.num_steps:
             raise ValueError(
                 f"teacher_steps {self.teacher_steps} must be below num_steps {self.optimizer.num_steps}, else the "
@@ -378,6 +473,14 @@ class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="
         distinction: Weight of the distinction maps' loss.
         feature_matching: Weight of matching the difference-projection discriminator's features.
         adversarial: Weight of its relativistic average loss.
+        adversarial_start_step: Before, ``adversarial`` counts as 0; a third of all steps for fastMRI (METHODS 3.3,
+            stated).
+        discriminator_every_steps: How often that discriminator steps; 6 in the official code (METHODS 3.3, stated).
+        corrected_target: Whether the branch learns the target that label correction moved into the frame of the
+            sources (METHODS 3.3, stated; the correction stays as it is), while it is shown the one that was scanned.
+        moved_affine_level: Level k of RegGAN's affine motion of what is acquired against sources and target (METHODS
+            3.1: y_LR is possibly shifted; how far is a proposal).
+        moved_elastic_voxels: Longest elastic displacement of it.
     """
 
     name: str
@@ -387,8 +490,19 @@ class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="
     distinction: float
     feature_matching: float
     adversarial: float
+    adversarial_start_step: int = 0
+    discriminator_every_steps: int = 1
+    corrected_target: bool = False
+    moved_affine_level: float = 0.0
+    moved_elastic_voxels: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.adversarial_start_step < 0 or self.discriminator_every_steps < 1:
+            raise ValueError("need adversarial_start_step >= 0 and discriminator_every_steps >= 1")
+        if not min(self.moved_affine_level, self.moved_elastic_voxels) >= 0:
+            raise ValueError(
+                f"motion must not be negative, got {self.moved_affine_level} and {self.moved_elastic_voxels}"
+            )
         if not self.ratios and not self.slice_thickness_mm:
             raise ValueError("ratios or slice_thickness_mm must name at least one degradation")
         if min(self.ratios, default=2) < 2:
@@ -398,7 +512,35 @@ class SuperResolutionStageConfig(Section, frozen=True, kw_only=True, tag_field="
         _refuse_lonely_slices(self, self.adversarial > 0 or self.feature_matching > 0)
 
 
-StageConfig = GeneratorStageConfig | RefineStageConfig | AttentionStageConfig | SuperResolutionStageConfig
+class VolumeRefineStageConfig(Section, frozen=True, kw_only=True, tag_field="kind", tag="volume_refine"):
+    """The 3-D refiner against flicker, behind a translation that stays as it is (METHODS 9.4, a proposal).
+
+    Attributes:
+        name: In logs.
+        optimizer: Of the refiner.
+        num_slices: Of the blocks it learns from, odd, 3 or more.
+        slice_change: Weight of what changes from slice to slice, beside the absolute error.
+    """
+
+    name: str
+    optimizer: OptimizerConfig
+    num_slices: int
+    slice_change: float
+
+    def __post_init__(self) -> None:
+        if self.num_slices < 3 or self.num_slices % 2 == 0:
+            raise ValueError(f"num_slices must be odd and 3 or more, got {self.num_slices}")
+        if not self.slice_change >= 0:
+            raise ValueError(f"slice_change must not be negative, got {self.slice_change}")
+
+
+StageConfig = (
+    GeneratorStageConfig
+    | RefineStageConfig
+    | AttentionStageConfig
+    | SuperResolutionStageConfig
+    | VolumeRefineStageConfig
+)
 
 
 def _refuse_lonely_slices(stage: GeneratorStageConfig | SuperResolutionStageConfig, is_relativistic: bool) -> None:
@@ -433,6 +575,8 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
             raise ValueError("checkpoint_every_steps, validate_every_steps and log_every_steps must be 1 or more")
         if not self.stages:
             raise ValueError("stages must name at least one stage")
+        if "sagittal" in self.data.views and self.augmentation.mirror_probability > 0:
+            raise ValueError("sagittal slices have no left and right: mirror_probability must be 0 with that view")
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(f"stages need different names, got {', '.join(names)}")
@@ -450,12 +594,16 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
 def needed_networks(stage: StageConfig) -> tuple[str, ...]:
     """Fields of :class:`NetworksConfig` that a stage cannot do without."""
     if isinstance(stage, RefineStageConfig):
-        return ("student",) if stage.teacher == "none" else ("teacher", "student")
+        needs = ("student",) if stage.teacher == "none" else ("teacher", "student")
+        return (*needs, "label_correction") if stage.corrected_target else needs
     if isinstance(stage, AttentionStageConfig):
         return ("local_discriminator",)
     if isinstance(stage, SuperResolutionStageConfig):
         adversarial = stage.adversarial > 0 or stage.feature_matching > 0
-        return ("super_resolution", "difference_projection") if adversarial else ("super_resolution",)
+        judges = ("difference_projection",) if adversarial else ()
+        return ("super_resolution", *judges, *(("label_correction",) if stage.corrected_target else ()))
+    if isinstance(stage, VolumeRefineStageConfig):
+        return ("volume_refiner",)
     needed = ["label_correction"] if stage.label_correction is not None else []
     if stage.label_correction is not None and stage.label_correction.adversarial > 0:
         needed.append("patch_discriminator")
@@ -467,9 +615,9 @@ def needed_networks(stage: StageConfig) -> tuple[str, ...]:
 def needed_discriminators(settings: AdversarialConfig) -> list[str]:
     """Those whose judgement reaches the generator, as a loss or as attention."""
     needed = []
-    if settings.local_weight > 0 or settings.attention.form == "difficulty":
+    if settings.local_weight > 0 or settings.attention.form in ("difficulty", "difference"):
         needed.append("local_discriminator")
-    if settings.global_weight > 0:
+    if settings.global_weight > 0 or settings.attention.form == "sample":
         needed.append("global_discriminator")
     return needed
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +18,7 @@ from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import json_text, write_text_atomic
 from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.slices import SliceJob, translate_slices
-from MRTranslateLib.metrics import peak_signal_noise_ratio, structural_similarity
+from MRTranslateLib.metrics import peak_signal_noise_ratio, slice_flicker, structural_similarity
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.progress import Progress
 from training.data.cache import CachedScan
@@ -73,6 +74,8 @@ class RouteScore:
         brain_psnr: In the brain.
         brain_ssim: 3D Gaussian SSIM averaged in the brain; None where only some slices were judged.
         lesion_psnr: In drawn lesions; None where nobody has one.
+        flicker: Change from slice to slice as a share of the real one's (METHODS 5.2), 1 is ideal; None where only some
+            slices were judged or the real ones do not change.
     """
 
     route: Route
@@ -80,6 +83,7 @@ class RouteScore:
     brain_psnr: float
     brain_ssim: float | None
     lesion_psnr: float | None
+    flicker: float | None = None
 
 
 def score_routes(
@@ -91,7 +95,7 @@ def score_routes(
         predict: What is judged.
         scans: People; those without a route's contrasts are passed over.
         routes: Which translations; those that nobody has are left out of the result.
-        every: Judge each ``every``-th slice only; then there is no SSIM.
+        every: Judge each ``every``-th slice only; then there is neither SSIM nor flicker.
     """
     scores = []
     for route in routes:
@@ -99,33 +103,34 @@ def score_routes(
             _score_scan(predict, scan, route, every) for scan in scans if {*route[0], route[1]} <= scan.images.keys()
         ]
         if judged:
-            brain, ssim, lesion = zip(*judged, strict=True)
-            with_lesion = [value for value in lesion if value is not None]
-            whole = [value for value in ssim if value is not None]
-            scores.append(
-                RouteScore(
-                    route,
-                    len(judged),
-                    fmean(brain),
-                    fmean(whole) if whole else None,
-                    fmean(with_lesion) if with_lesion else None,
-                )
-            )
+            brain, *others = zip(*judged, strict=True)
+            ssim, lesion, flicker = (_mean_of_known(values) for values in others)
+            scores.append(RouteScore(route, len(judged), fmean(brain), ssim, lesion, flicker))
     return scores
+
+
+def _mean_of_known(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _score_scan(
     predict: Predict, scan: CachedScan, route: Route, every: int
-) -> tuple[float, float | None, float | None]:
+) -> tuple[float, float | None, float | None, float | None]:
     indices = np.flatnonzero(scan.brain.any(axis=(1, 2)))[::every]
     predicted = predict(scan, route, indices)
     truth = scan.images[route[1]][indices].astype(np.float32) / 255
     brain, lesion = scan.brain[indices], scan.lesion[indices] > 0
-    ssim = structural_similarity(truth, predicted * brain, data_range=1.0, mask=brain) if every == 1 else None
+    ssim, flicker = None, None
+    if every == 1:
+        ssim = structural_similarity(truth, predicted * brain, data_range=1.0, mask=brain)
+        ratio = slice_flicker(truth, predicted, mask=brain, axis=0)
+        flicker = None if math.isnan(ratio) else ratio
     return (
         peak_signal_noise_ratio(truth, predicted, data_range=1.0, mask=brain),
         ssim,
         peak_signal_noise_ratio(truth, predicted, data_range=1.0, mask=lesion) if lesion.any() else None,
+        flicker,
     )
 
 

@@ -19,6 +19,7 @@ from training.checkpoint import load_checkpoint
 from training.config import config_from_mapping
 from training.data.cache import CachedScan
 from training.data.phantom_scans import phantom_scans
+from training.data.views import scans_in_views
 from training.engine import Run
 from training.export import export_bundle
 
@@ -98,7 +99,9 @@ def _try(case: SmokeCase, scans: list[CachedScan], folder: Path, share_of_steps:
         values["stages"] = [stage | {"optimizer": optimizer | stage.get("optimizer", {})} for stage in stages]
     last = values["stages"][-1]
     last["optimizer"] = last["optimizer"] | {"num_steps": max(8, round(case.num_steps * share_of_steps))}
-    run = Run(config_from_mapping(values, where=case.name), scans, folder, data_fingerprint="0" * 16, device="cpu")
+    config = config_from_mapping(values, where=case.name)
+    seen = scans_in_views(scans, config.data.views)
+    run = Run(config, seen, folder, data_fingerprint="0" * 16, device="cpu")
     run.fit()
     result = SmokeResult(case.name, *_quarters(folder / f"{last['name']}.csv", case.watched), run.seconds)
     if not result.last < FALL * result.first:

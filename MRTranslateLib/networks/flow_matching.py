@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -45,11 +45,15 @@ class FlowMatchingParameters(GeneratorParameters, frozen=True, kw_only=True):
         widths: Channels at 1/2, 1/4, 1/8, ... of the resolution; multiples of 8. Attention at the last only.
         blocks_per_level: Residual blocks at each level of the encoder; the decoder has one more.
         num_sampling_steps: Euler steps of a translation; each costs one pass.
+        image_loss: From where on the path losses of the predicted image reach the generator, beside its own: from
+            ``all`` of it, its ``late`` half, or by the signal-to-noise ratio up to 1, ``snr``. METHODS 1.8 proposes the
+            last two for refinement losses: far from the image the prediction is a blur by right.
     """
 
     widths: tuple[int, ...]
     blocks_per_level: int
     num_sampling_steps: int
+    image_loss: Literal["all", "late", "snr"] = "all"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,7 +102,7 @@ class FlowMatchingGenerator(Generator):
             norm_num_groups=NUM_GROUPS,
             num_head_channels=parameters.widths[-1] // NUM_HEADS,
         )
-        self.num_sampling_steps = parameters.num_sampling_steps
+        self.num_sampling_steps, self.image_loss = parameters.num_sampling_steps, parameters.image_loss
         self._losses: dict[str, Tensor] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -121,7 +125,11 @@ class FlowMatchingGenerator(Generator):
         squared_error = (velocity - (image - noise)).square().sum((1, 2, 3)) / flows.tissue.sum((1, 2, 3)).clamp(min=1)
         self._losses = {"velocity": squared_error.mean()}
         remaining = (time / NUM_TIMES)[:, None, None, None]
-        return self._collect(point + remaining * velocity, flows, target_code)
+        ends = point + remaining * velocity
+        if self.image_loss != "all":
+            fixed = ends.detach()
+            ends = fixed + gradient_share(remaining, self.image_loss) * (ends - fixed)
+        return self._collect(ends, flows, target_code)
 
     @torch.no_grad()
     def fast_pred(self, slices: SourceSlices, target_code: Tensor) -> Tensor:
@@ -190,3 +198,15 @@ class FlowMatchingGenerator(Generator):
         relative = points.new_zeros(*target_code.shape, *points.shape[-2:])
         relative = relative.index_put((flows.rows, flows.contrasts), points[:, 0])
         return self.conditioning.restore(relative) * target_code[:, :, None, None]
+
+
+def gradient_share(remaining: Tensor, form: Literal["late", "snr"]) -> Tensor:
+    """How much of an image loss's gradient passes at each point of the path (METHODS 1.8, a proposal).
+
+    Args:
+        remaining: ``1 - t``, 0 at the image, 1 at pure noise.
+        form: ``late``: 1 up to the middle of the path, else 0. ``snr``: ``(t / (1 - t))^2``, at most 1.
+    """
+    if form == "late":
+        return (remaining <= 0.5).to(remaining)
+    return ((1 - remaining) / remaining).square().clamp(max=1)

@@ -22,18 +22,21 @@ NUM_CONTEXT_CHANNELS = 3 * NUM_CONTRASTS
 """Sources, their availability, and the target code: see :func:`source_context`."""
 
 
-class RefinementParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Size of a student or teacher; stored in the model card.
+class RefinementParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Size of a student or teacher; stored in the model card, defaults left out.
 
     Attributes:
         registration: The body. ``max_flow_voxels`` is to be 2 at most where label correction is on: random misalignment
             is its business (METHODS 4.1, rule 1).
         max_residual: Largest gated correction of brightness, 0..1 units; 0 leaves the head out (the faithful form).
             METHODS 1.4 proposes 0.2 on -1..1, which is 0.1 here: a warp alone cannot mend contrast or texture.
+        with_sources: Whether it sees the sources beside the synthetic image. METHODS 1.5 infers that the student does
+            and names the synthetic image alone as the alternative.
     """
 
     registration: RegistrationUNetParameters
     max_residual: float
+    with_sources: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_residual <= 1:
@@ -95,7 +98,8 @@ class Refiner(nn.Module):
 
     def __init__(self, parameters: RefinementParameters) -> None:
         super().__init__()
-        self.body = RefinementNetwork(1 + NUM_CONTEXT_CHANNELS, parameters)
+        self.with_sources = parameters.with_sources
+        self.body = RefinementNetwork(1 + (NUM_CONTEXT_CHANNELS if self.with_sources else 0), parameters)
 
     def forward(self, synthetic: Tensor, sources: Tensor, availability: Tensor, target_code: Tensor) -> Refinement:
         """Refine one contrast.
@@ -105,9 +109,13 @@ class Refiner(nn.Module):
             sources: ``(B, 5, H, W)``, the slices that were translated, 0..1; missing contrasts may hold anything.
             availability: ``(B, 5)``, 1 where the contrast was acquired, else 0.
             target_code: ``(B, 5)``, 1 for the contrast of ``synthetic``, else 0.
+
+        A student without sources looks at the first alone.
         """
-        context = source_context(sources, availability, target_code)
-        result: Refinement = self.body(synthetic, torch.cat([synthetic, context], dim=1))
+        inputs = [synthetic]
+        if self.with_sources:
+            inputs.append(source_context(sources, availability, target_code))
+        result: Refinement = self.body(synthetic, torch.cat(inputs, dim=1))
         return result
 
 

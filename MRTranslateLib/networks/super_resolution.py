@@ -6,7 +6,8 @@ Layers: METHODS 3.2 (stated by system C's official code). Its sizes there, 6.9 /
 What differs (proposals): one model may serve several ratios (a shared trunk, entered at the stride of the ratio); a
 target that was re-gridded to the full grid (ratio 1, any spacing, thick slices) enters at every stride; the voxel size
 of the acquisition is an input; neighbouring slices are seen. The result is ``yhat + up(y_LR - down(yhat)) + branch``,
-and the branch starts at nothing: it begins with the synthetic image yhat, made to agree with what was acquired.
+and the branch starts at nothing: it begins with the synthetic image yhat, made to agree with what was acquired. With
+``starts_from: nothing`` the branch makes the whole image, as stated; here from the typical level of tissue.
 
 An infinite ratio has no branch at all: it is the generator's own translation.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 import torch
@@ -40,7 +41,9 @@ EXTRA_CHANNELS = 4
 """Beside the slices: what they show the synthetic image to lack, and the voxel size."""
 
 
-class SuperResolutionParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SuperResolutionParameters(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Size of a :class:`SuperResolver`; stored in the model card.
 
     Attributes:
@@ -57,6 +60,8 @@ class SuperResolutionParameters(msgspec.Struct, frozen=True, kw_only=True, forbi
         modulation_width: Of the modulation's hidden layers, even; 128 in the paper.
         deformable_stride: Alignment and attention are deformable at this stride and at coarser ones; 1, everywhere, in
             the paper. At full resolution they cost a CPU more than all the rest.
+        starts_from: To what the branch adds details: ``acquired``, the synthetic image made to agree with what was
+            acquired (ours); or ``nothing``: the branch makes the whole image (METHODS 3.2, stated).
     """
 
     ratios: tuple[int, ...]
@@ -69,6 +74,7 @@ class SuperResolutionParameters(msgspec.Struct, frozen=True, kw_only=True, forbi
     blocks_per_scale: int
     modulation_width: int
     deformable_stride: int
+    starts_from: Literal["acquired", "nothing"] = "acquired"
 
     def __post_init__(self) -> None:
         if self.num_neighbours < 1 or self.num_neighbours % 2 == 0:
@@ -224,6 +230,8 @@ class SuperResolver(nn.Module):
                 features = features + self._detail(inputs, level) if ratio == 1 else features
             features, distinction = self.scales[level](features, guides[level])
             maps.append(distinction)
+        if self.size.starts_from == "nothing":
+            return SuperResolved(LEVEL * tissue + self.head(features), maps)
         if ratio > 1:
             difference = functional.interpolate(difference, size=synthetic.shape[-2:], mode="bicubic")
         return SuperResolved(synthetic + difference + self.head(features), maps)

@@ -1,5 +1,6 @@
 """System C's super-resolution branch and its unification with synthesis."""
 
+import msgspec
 import pytest
 import torch
 from torch.nn import functional
@@ -375,3 +376,30 @@ def test_a_few_steps_bring_the_error_down(ratio):
         optimizer.step()
         errors.append(error.item())
     assert errors[-1] < 0.75 * errors[0]
+
+
+def test_a_branch_that_starts_from_nothing_makes_the_whole_image_itself():
+    # METHODS 3.2: no residual. Untrained, it is tissue of a typical level; neither synthesis nor scan shows through.
+    synthetic, sources = inputs()
+    sources[..., :4] = 0
+    resolver = untrained({"starts_from": "nothing"})
+    images = resolver(low(4), synthetic, sources).prediction
+    assert torch.equal(images, 0.55 * (sources > 0).any(dim=1, keepdim=True))
+
+
+def test_a_branch_that_starts_from_nothing_still_sees_what_was_acquired():
+    synthetic, sources = inputs()
+    resolver = awake({"starts_from": "nothing"})
+    one, other = low(4), low(4)
+    other.images[:, :, 1, 1] += 0.3
+    assert (
+        resolver(one, synthetic, sources).prediction - resolver(other, synthetic, sources).prediction
+    ).abs().max() > 0
+
+
+def test_what_a_branch_starts_from_is_in_its_card_only_where_it_is_not_the_usual():
+    def card(changes):
+        return msgspec.to_builtins(untrained(changes).size)
+
+    assert "starts_from" not in card({})
+    assert card({"starts_from": "nothing"})["starts_from"] == "nothing"

@@ -192,3 +192,18 @@ def test_a_file_without_scores_is_refused_by_name(tmp_path, content):
 def test_a_missing_file_of_scores_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r"absent\.json"):
         read_scores(tmp_path / "absent.json")
+
+
+def test_flicker_is_the_change_from_slice_to_slice_relative_to_the_real_one(tiny_scans):
+    scan = tiny_scans[0]
+    scan.images[T2W] = np.where(np.arange(12) % 2 == 0, 200, 100).astype(np.uint8)[:, None, None] * scan.brain
+    halved = lambda scan, route, indices: 0.2 + 0.5 * truth(scan, route, indices)  # noqa: E731
+    (perfect,), (half,) = (score_routes(predict, [scan], [T1W_TO_T2W]) for predict in (truth, halved))
+    assert perfect.flicker == pytest.approx(1, abs=1e-5)
+    assert half.flicker == pytest.approx(0.5, abs=1e-5)
+
+
+def test_flicker_is_not_judged_on_every_second_slice_or_where_nothing_changes(tiny_scans):
+    (still,) = score_routes(truth, tiny_scans[:1], [T1W_TO_T2W])
+    (sparse,) = score_routes(truth, tiny_scans[:1], [T1W_TO_T2W], every=2)
+    assert (still.flicker, sparse.flicker) == (None, None)

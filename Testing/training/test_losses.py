@@ -1,12 +1,15 @@
 """Losses against closed forms and scikit-image."""
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
 
 from training.losses.masked_error import masked_absolute_error, masked_squared_error
+from training.losses.multi_scale_ssim import multi_scale_dissimilarity
 from training.losses.structural_similarity import STRIDE_VOXELS, WINDOW_VOXELS, structural_dissimilarity
+from training.losses.supervised import supervised_terms
 
 
 def constant(value):
@@ -52,3 +55,15 @@ def test_dissimilarity_equals_scikit_image_at_the_windows_it_looks_at():
 def test_equal_images_have_no_dissimilarity():
     image = torch.rand(1, 1, 16, 16)
     assert structural_dissimilarity(image, image, torch.ones_like(image)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_multi_scale_similarity_counts_as_the_configuration_says_and_is_off_by_default(tiny_config):
+    random = torch.Generator().manual_seed(0)
+    predicted, truth = (torch.rand(2, 1, 32, 32, generator=random) for _ in range(2))
+    brain = torch.ones(2, 1, 32, 32)
+    plain = supervised_terms(predicted, truth, brain, 0 * brain, tiny_config.losses)
+    weights = msgspec.structs.replace(tiny_config.losses, multi_scale_similarity=0.5)
+    chosen = supervised_terms(predicted, truth, brain, 0 * brain, weights)
+    assert set(chosen) - set(plain) == {"multi_scale_similarity"}
+    expected = 0.5 * multi_scale_dissimilarity(predicted, truth, brain)
+    torch.testing.assert_close(chosen["multi_scale_similarity"], expected)

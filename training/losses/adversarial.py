@@ -9,7 +9,7 @@ from typing import TypeAlias
 from torch import Tensor
 from torch.nn import functional
 
-from training.losses import binary_cross_entropy_gan, least_squares_gan, relativistic_average
+from training.losses import binary_cross_entropy_gan, least_squares_gan, relativistic_average, wasserstein_gan
 
 LossOfLogits: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """Of real logits, synthetic logits and which of them count (None: all)."""
@@ -50,6 +50,12 @@ ADVERSARIAL_LOSSES = {
         relativistic_average.discriminator_loss,
         relativistic_average.generator_loss,
         relativistic_average.margins,
+        is_probabilistic=False,
+    ),
+    "wasserstein": AdversarialLoss(
+        wasserstein_gan.discriminator_loss,
+        wasserstein_gan.generator_loss,
+        wasserstein_gan.margins,
         is_probabilistic=False,
     ),
 }

@@ -1,4 +1,4 @@
-"""The supervised loss of the generator: absolute and squared error and 1 - SSIM, inside the brain.
+"""The supervised loss of the generator: absolute and squared error, 1 - SSIM and 1 - MS-SSIM, inside the brain.
 
 Lesions count more, the slice's mean error less, and system B's attention, where it is on, weighs the voxels.
 """
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from training.config import LossConfig
 from training.losses.masked_error import masked_absolute_error, masked_squared_error
+from training.losses.multi_scale_ssim import multi_scale_dissimilarity
 from training.losses.structural_similarity import structural_dissimilarity
 
 
@@ -36,9 +37,13 @@ def supervised_terms(
     size = brain.sum((2, 3), keepdim=True).clamp(min=1)
     mean_error = ((predicted - truth) * brain).sum((2, 3), keepdim=True) / size
     levelled = predicted - (1 - weights.level) * mean_error
-    return {
+    terms = {
         "absolute_error": weights.absolute_error * masked_absolute_error(levelled, truth, counted),
         "squared_error": weights.squared_error * masked_squared_error(levelled, truth, counted),
         "structural_similarity": weights.structural_similarity
         * structural_dissimilarity(predicted * brain, truth * brain, brain),
     }
+    if weights.multi_scale_similarity > 0:
+        dissimilarity = multi_scale_dissimilarity(predicted * brain, truth * brain, brain)
+        terms["multi_scale_similarity"] = weights.multi_scale_similarity * dissimilarity
+    return terms

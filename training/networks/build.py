@@ -14,9 +14,10 @@ from training.networks.global_discriminator import GlobalDiscriminator
 from training.networks.label_correction import LabelCorrection
 from training.networks.patch_discriminator import PatchDiscriminator
 from training.networks.teacher import Teacher
+from training.networks.volume_refiner import VolumeRefiner
 
-AVERAGED = ("generator", "student", "super_resolution")
-"""Networks of which a running average is kept: those that ship and are not judges."""
+AVERAGED = ("generator", "student", "super_resolution", "volume_refiner")
+"""Networks of which a running average is kept: those whose images are looked at, no judges."""
 
 
 def build_networks(config: TrainingConfig) -> nn.ModuleDict:
@@ -43,4 +44,6 @@ def build_networks(config: TrainingConfig) -> nn.ModuleDict:
         networks["difference_projection"] = DifferenceProjectionDiscriminator(sizes.difference_projection)
     if sizes.patch_discriminator is not None:
         networks["patch_discriminator"] = PatchDiscriminator(sizes.patch_discriminator)
+    if sizes.volume_refiner is not None:
+        networks["volume_refiner"] = VolumeRefiner(sizes.volume_refiner)
     return networks

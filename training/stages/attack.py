@@ -48,7 +48,7 @@ class Attack:
         if name == "worst_of_k":
             return WorstOfK(self.names, VOXEL_SIZE_MM)
         if name == "score_search":
-            return ScoreSearch()
+            return ScoreSearch(grid=self.settings.grid, directions=self.settings.directions)
         if name == "perturbation_generator":
             sizes = PerturbationGeneratorConfig(
                 in_channels=5 * num_neighbours,

@@ -6,6 +6,7 @@ generator. One target for all: the corrected one, taken as given except by the c
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,14 +17,21 @@ from MRTranslateLib.networks.warp import warp
 from training.batch import Pairs, StepBatch, truth_of
 from training.config import GeneratorStageConfig, LabelCorrectionConfig
 from training.data.misalignment import draw_misalignment
+from training.data.warped_border import came_from_inside
 from training.losses.consistency import consistency
-from training.losses.label_correction import image_terms, known_flow_terms
+from training.losses.label_correction import (
+    METHODS_WEIGHTS,
+    LabelCorrectionWeights,
+    image_terms,
+    known_flow_terms,
+)
 from training.losses.supervised import supervised_terms
 from training.monitors import FoldingMonitor, GaugeMonitor
 from training.networks.label_correction import CorrectedTarget
 from training.stages.adversary import Adversary
 from training.stages.attack import Attack
 from training.stages.correction_judge import CorrectionJudge
+from training.stages.gauge import gauge_term
 from training.stages.mean_flow import MeanFlow
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
 
@@ -71,12 +79,14 @@ class GeneratorStage(Stage):
             predicted = self.generator(slices, batch.target_code, truth_of(batch, random))
         pairs = batch.pairs()
         synthetic = pairs.pick(predicted.float())
-        target, losses, measured = self._corrected(pairs, synthetic, step, random)
+        target, visible, losses, measured = self._corrected(pairs, synthetic, step, random)
         attention = None
         if self.adversary is not None:
-            measured |= self.adversary.update(pairs, synthetic.detach(), target, step)
+            measured |= self.adversary.update(pairs, synthetic.detach(), target, step, random, visible)
             attention = self.adversary.attention(pairs, synthetic.detach(), target, step)
-            losses |= self.adversary.generator_terms(pairs, synthetic, target)
+            losses |= self.adversary.generator_terms(pairs, synthetic, target, random, visible)
+        if self.settings.gauge is not None:
+            losses["gauge"] = gauge_term(self.settings.gauge, pairs, synthetic)
         weights = self.context.config.losses
         losses |= supervised_terms(synthetic, target, pairs.brain, pairs.lesion, weights, attention)
         losses |= {name: weights.own * term for name, term in self.plain_generator.own_losses().items()}
@@ -90,28 +100,40 @@ class GeneratorStage(Stage):
 
     def _corrected(
         self, pairs: Pairs, synthetic: Tensor, step: int, random: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor], dict[str, float]]:
-        """The target that everything else compares with, the correction's own losses, and what was measured."""
+    ) -> tuple[Tensor, Tensor | None, dict[str, Tensor], dict[str, float]]:
+        """The target that everything else compares with, what discriminators may see of it (None: all of it), the
+        correction's own losses, and what was measured.
+        """
         settings = self.settings.label_correction
         if settings is None:
-            return pairs.truth, {}, {}
+            return pairs.truth, None, {}, {}
         losses: dict[str, Tensor] = {}
         measured: dict[str, float] = {}
-        target, corrected = pairs.truth, None
+        target, corrected, visible = pairs.truth, None, None
         if step >= settings.start_step:
             corrected = self._moved(pairs)
             target = corrected.image.detach()
+            visible = came_from_inside(corrected.flow.detach()) if settings.hide_warped_border else None
         if settings.learning_rate_share > 0:
             losses |= self._known_motion(pairs, synthetic, settings, random)
             if corrected is not None:
-                for name, term in image_terms(corrected, synthetic, pairs.brain).items():
+                weights = self._correction_weights(settings, step)
+                for name, term in image_terms(corrected, synthetic, pairs.brain, weights).items():
                     losses[f"label_correction_{name}"] = term
                 if self.correction_judge is not None:
-                    measured = self.correction_judge.update(pairs.truth, target, pairs.brain, step)
+                    shown = torch.ones_like(pairs.brain) if visible is None else visible
+                    given, brain = pairs.truth * shown, pairs.brain * shown
+                    measured = self.correction_judge.update(given, target * shown, brain, step)
                     losses["label_correction_adversarial"] = self.correction_judge.correction_term(
-                        pairs.truth, corrected.image, pairs.brain
+                        given, corrected.image * shown, brain
                     )
-        return target, losses, measured
+        return target, visible, losses, measured
+
+    def _correction_weights(self, settings: LabelCorrectionConfig, step: int) -> LabelCorrectionWeights:
+        """Of the correction's losses at this step: smoothness falls to 1 (METHODS 4.2, a proposal)."""
+        left = 1 - step / self.settings.optimizer.num_steps
+        factor = 1 + (settings.initial_smoothness - 1) * left
+        return dataclasses.replace(METHODS_WEIGHTS, smoothness=factor * METHODS_WEIGHTS.smoothness)
 
     def _moved(self, pairs: Pairs) -> CorrectedTarget:
         """The targets in the frame of their sources, watched for folds and for a drift of all flows alike."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from MRTranslateLib.networks.generator import SourceSlices
 from MRTranslateLib.networks.refiner import Refinement
-from training.batch import Pairs, StepBatch, truth_of
+from training.batch import Pairs, StepBatch, middle_slices, truth_of
 from training.config import RefineStageConfig
 from training.losses.distillation import METHODS_WEIGHTS, WITHOUT_TEACHER, DistillationLoss, scale_gradient
+from training.losses.folding import folding_penalty
 from training.losses.masked_error import masked_absolute_error
 from training.losses.registration import registration_loss
 from training.monitors import FoldingMonitor, StudentMonitor
@@ -32,11 +35,14 @@ class RefineStage(Stage):
         self.trained = ("generator", "student") if moves_generator else ("student",)
         self.generator = context.processes.wrap(self.plain_generator) if moves_generator else self.plain_generator
         self.student = context.processes.wrap(context.networks["student"])
-        self.teacher = None if settings.teacher == "none" else context.processes.wrap(context.networks["teacher"])
+        self.teacher: nn.Module | None = None
+        if settings.teacher != "none":
+            plain = context.networks["teacher"]
+            self.teacher = plain if settings.teacher_frozen else context.processes.wrap(plain)
         self.distillation = self._distillation()
         mine = [*context.networks["student"].parameters(), *self.distillation.parameters()]
         self.optimizers = {"student": make_optimizer(mine, settings.optimizer)}
-        if self.teacher is not None:
+        if self.teacher is not None and not settings.teacher_frozen:
             self.optimizers["teacher"] = make_optimizer(context.networks["teacher"].parameters(), settings.optimizer)
         if moves_generator:
             share = settings.generator_learning_rate_share
@@ -66,7 +72,7 @@ class RefineStage(Stage):
             set_learning_rate(optimizer, step, self.settings.optimizer)
         attacked = None if self.attack is None else self.attack.attacked(batch, step, random)
         slices = batch.slices if attacked is None else attacked
-        pairs = batch.pairs()
+        pairs = self._corrected(batch.pairs())
         learns_alone = self.teacher is not None and step < self.settings.teacher_steps
         reaches_generator = "generator" in self.optimizers and not learns_alone
         with torch.set_grad_enabled(reaches_generator), self.context.autocast():
@@ -76,11 +82,14 @@ class RefineStage(Stage):
         teacher = self._taught(batch, pairs, synthetic.detach(), losses, random)
         if not learns_alone:
             share = self.settings.generator_gradient if reaches_generator else 0.0
-            student = self.student(scale_gradient(synthetic, share), *pairs.condition)
+            seen = self._seen_by_student(pairs, slices)
+            student = self.student(scale_gradient(synthetic, share), *seen.condition)
             self.student_folding.observe(student.flow.detach(), pairs.brain)
             reference = student if teacher is None else teacher
             for name, term in self.distillation(student, reference, pairs.truth, pairs.brain).items():
                 losses[f"student_{name}"] = term
+            if self.settings.folding > 0:
+                losses["student_folding"] = self.settings.folding * folding_penalty(student.flow, pairs.brain)
         optimizers = [optimizer for name, optimizer in self.optimizers.items() if name == "teacher" or not learns_alone]
         loss = minimize(losses, optimizers, self.settings.optimizer.gradient_clip_norm)
         if self.averaged_teacher is not None:
@@ -89,6 +98,20 @@ class RefineStage(Stage):
         if not learns_alone:
             measured |= self._judge_student(student, measured["generator_error"], pairs, step)
         return {"loss": loss, **values_of(losses), **measured}
+
+    @torch.no_grad()
+    def _corrected(self, pairs: Pairs) -> Pairs:
+        """With targets in the frame of their sources, if so asked (METHODS 1.5: y* is y_a where R_c is active)."""
+        if not self.settings.corrected_target:
+            return pairs
+        corrected = self.context.networks["label_correction"](pairs.truth, *pairs.condition)
+        return dataclasses.replace(pairs, truth=corrected.image)
+
+    def _seen_by_student(self, pairs: Pairs, slices: SourceSlices) -> Pairs:
+        """With the sources that the generator saw, if so asked: in use there are no others."""
+        if not self.settings.attacked_sources:
+            return pairs
+        return dataclasses.replace(pairs, sources=middle_slices(slices)[pairs.rows])
 
     def _teacher_share(self, step: int) -> float:
         """What the average keeps: little at first, so that it soon forgets the untrained teacher."""
@@ -113,10 +136,15 @@ class RefineStage(Stage):
         if self.settings.teacher == "shuffled":
             target = batch.truth[(pairs.rows + 1) % len(batch.truth), pairs.channels][:, None]
         seen = drop_targets(target, random)
-        taught: Refinement = self.teacher(synthetic, seen, *pairs.condition)
+        with torch.set_grad_enabled(not self.settings.teacher_frozen):
+            taught: Refinement = self.teacher(synthetic, seen, *pairs.condition)
+        if self.settings.teacher_frozen:
+            return taught
         self.teacher_folding.observe(taught.flow.detach(), pairs.brain)
         for name, term in registration_loss(taught, target, pairs.brain).items():
             losses[f"teacher_{name}"] = term
+        if self.settings.folding > 0:
+            losses["teacher_folding"] = self.settings.folding * folding_penalty(taught.flow, pairs.brain)
         if self.averaged_teacher is None:
             return taught
         with torch.no_grad():

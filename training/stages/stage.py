@@ -17,6 +17,7 @@ from MRTranslateLib.networks.generator import Generator
 from training.batch import StepBatch
 from training.config import OptimizerConfig, TrainingConfig
 from training.distributed import Processes
+from training.ranger import Ranger
 
 
 class DivergedError(MRTranslateError):
@@ -95,9 +96,14 @@ class Stage(ABC):
 
 def make_optimizer(
     parameters: Iterable[nn.Parameter], settings: OptimizerConfig, share: float = 1.0
-) -> torch.optim.AdamW:
-    """AdamW on those that are not frozen; its rate is the schedule's times ``share``, see :func:`set_learning_rate`."""
+) -> torch.optim.Optimizer:
+    """AdamW, or Ranger where the settings say so, on those that are not frozen.
+
+    Its rate is the schedule's times ``share``, see :func:`set_learning_rate`.
+    """
     groups = [{"params": [each for each in parameters if each.requires_grad], "share": share}]
+    if settings.method == "ranger":
+        return Ranger(groups, lr=settings.peak_learning_rate * share, weight_decay=settings.weight_decay)
     return torch.optim.AdamW(
         groups, lr=settings.peak_learning_rate * share, betas=(0.9, 0.99), weight_decay=settings.weight_decay
     )
@@ -110,9 +116,11 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, settings: Opt
 
 
 def learning_rate(step: int, settings: OptimizerConfig) -> float:
-    """Linear warm-up, then half a cosine to zero at the last step."""
+    """Linear warm-up, then half a cosine to zero at the last step, or no change at all."""
     if step < settings.num_warmup_steps:
         return settings.peak_learning_rate * (step + 1) / settings.num_warmup_steps
+    if settings.schedule == "constant":
+        return settings.peak_learning_rate
     progress = (step - settings.num_warmup_steps) / (settings.num_steps - settings.num_warmup_steps)
     return settings.peak_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
@@ -153,5 +161,8 @@ def fixed(networks: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def values_of(losses: Mapping[str, Tensor]) -> dict[str, float]:
-    """Loss terms as numbers, for the log."""
-    return {name: float(loss.item()) for name, loss in losses.items()}
+    """Loss terms as numbers, for the log; the device is waited for once."""
+    if not losses:
+        return {}
+    numbers: list[float] = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
+    return dict(zip(losses, numbers, strict=True))

@@ -18,11 +18,13 @@ from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperR
 from training.batch import Pairs, StepBatch
 from training.config import SuperResolutionStageConfig
 from training.data.degradation import k_space_downsample, through_plane_matrix
+from training.data.misalignment import draw_misalignment
 from training.losses import relativistic_average
 from training.losses.adversarial import sum_over_scales
 from training.losses.distinction import DISTINCTION_WEIGHT, distinction_loss, infinite_ratio_difference
 from training.losses.feature_matching import feature_matching
 from training.losses.supervised import supervised_terms
+from training.networks.label_correction import CorrectedTarget
 from training.stages.delivered import delivered
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
 
@@ -59,6 +61,7 @@ class SuperResolutionStage(Stage):
             self.plain_judge = context.networks["difference_projection"]
             self.judge, self.has_judge = context.processes.wrap(self.plain_judge), True
             self.judge_optimizer = make_optimizer(self.plain_judge.parameters(), settings.optimizer)
+        self.correction = context.networks["label_correction"] if settings.corrected_target else None
         self.num_neighbours = max((2 * stack_reach(size) + 1 for size in settings.slice_thickness_mm), default=1)
 
     def step(self, batch: StepBatch, step: int, random: torch.Generator) -> dict[str, float]:
@@ -70,7 +73,7 @@ class SuperResolutionStage(Stage):
         with self.context.autocast():
             resolved: SuperResolved = self.branch(low_resolution, synthetic, pairs.sources)
         predicted = resolved.prediction.float() * pairs.brain
-        truth = pairs.truth * pairs.brain
+        truth = self._target(pairs) * pairs.brain
         difference = infinite_ratio_difference(truth, synthetic * pairs.brain)
         losses = supervised_terms(predicted, truth, pairs.brain, pairs.lesion, self.context.config.losses)
         losses["distinction"] = (
@@ -78,10 +81,19 @@ class SuperResolutionStage(Stage):
         )
         measured: dict[str, float] = {}
         if self.has_judge:
-            measured = self._judge_step(truth, predicted.detach(), difference, step)
-            losses |= self._convincing(truth, predicted, difference)
+            if step % self.settings.discriminator_every_steps == 0:
+                measured = self._judge_step(truth, predicted.detach(), difference, step)
+            losses |= self._convincing(truth, predicted, difference, step)
         loss = minimize(losses, [self.optimizer], self.settings.optimizer.gradient_clip_norm)
         return {"loss": loss, **values_of(losses), **measured}
+
+    @torch.no_grad()
+    def _target(self, pairs: Pairs) -> Tensor:
+        """What the branch is to make: the target as it was scanned, or in the frame of its sources."""
+        if self.correction is None:
+            return pairs.truth
+        corrected: CorrectedTarget = self.correction(pairs.truth, *pairs.condition)
+        return corrected.image
 
     def _acquire(self, batch: StepBatch, pairs: Pairs, random: torch.Generator) -> LowResolutionTarget:
         """What a low-resolution scan shows of each wanted contrast; ratio or thickness drawn for the whole batch."""
@@ -90,11 +102,12 @@ class SuperResolutionStage(Stage):
         chosen = int(torch.randint(choices, (1,), generator=random))
         if chosen < len(settings.ratios):
             ratio = settings.ratios[chosen]
-            images, size = k_space_downsample(pairs.truth, ratio).clamp(0, 1), (1.0, float(ratio), float(ratio))
+            scanned = self._moved(pairs.truth, random)
+            images, size = k_space_downsample(scanned, ratio).clamp(0, 1), (1.0, float(ratio), float(ratio))
         else:
             thickness = settings.slice_thickness_mm[chosen - len(settings.ratios)]
             shift = (float(torch.rand(1, generator=random)) - 0.5) * thickness
-            stacks = batch.stacks[pairs.rows, pairs.channels]  # (P, N, H, W)
+            stacks = self._moved(batch.stacks[pairs.rows, pairs.channels], random)  # (P, N, H, W)
             matrix = through_plane_matrix(
                 stacks.shape[1],
                 slice_spacing_mm=FINEST_SPACING_MM,
@@ -110,6 +123,21 @@ class SuperResolutionStage(Stage):
             images = images.expand(-1, self._neighbours(), -1, -1)
         return LowResolutionTarget(images, voxel_size)
 
+    def _moved(self, images: Tensor, random: torch.Generator) -> Tensor:
+        """``(P, N, H, W)`` as they are scanned if the patient moved in between; neighbouring slices move alike."""
+        settings = self.settings
+        if settings.moved_affine_level == settings.moved_elastic_voxels == 0:
+            return images
+        motion = draw_misalignment(
+            len(images),
+            (images.shape[-2], images.shape[-1]),
+            affine_level=settings.moved_affine_level,
+            elastic_voxels=settings.moved_elastic_voxels,
+            random=random,
+            device=images.device,
+        )
+        return motion.move(images)
+
     def _neighbours(self) -> int:
         sizes = self.context.config.networks.super_resolution
         return 1 if sizes is None else sizes.num_neighbours
@@ -121,14 +149,15 @@ class SuperResolutionStage(Stage):
         clip = self.settings.optimizer.gradient_clip_norm
         return {"difference_projection": minimize({"loss": loss}, [self.judge_optimizer], clip)}
 
-    def _convincing(self, truth: Tensor, predicted: Tensor, difference: Tensor) -> dict[str, Tensor]:
+    def _convincing(self, truth: Tensor, predicted: Tensor, difference: Tensor, step: int) -> dict[str, Tensor]:
         """What the branch minimises to pass for real; the discriminator gets no step from it."""
         with torch.no_grad():
             real = self.plain_judge(truth, difference)
         synthetic = self.plain_judge(predicted, difference)
         fooled = sum_over_scales(relativistic_average.generator_loss, real.logits, synthetic.logits, None)
+        weight = self.settings.adversarial if step >= self.settings.adversarial_start_step else 0.0
         return {
-            "adversarial": self.settings.adversarial * fooled,
+            "adversarial": weight * fooled,
             "feature_matching": self.settings.feature_matching * feature_matching(synthetic.features, real.features),
         }
 
