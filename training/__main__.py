@@ -29,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output (head, less) has gone: nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except MRTranslateError as error:
         print(f"training: {error}", file=sys.stderr)
         return error.exit_code
@@ -348,7 +351,7 @@ def _export(options: argparse.Namespace) -> None:
     from training.calibration import judge_attention
     from training.checkpoint import load_checkpoint
     from training.evaluation import REPORTED_ROUTES, read_scores, score_routes
-    from training.export import all_routes, export_bundle, library_predict, quality_rows
+    from training.export import all_routes, export_bundle, library_predict, quality_rows, routes_not_worse
     from training.limits import derive_limits
     from training.low_resolution_uncertainty import judge_every_uncertainty
     from training.super_resolution_quality import judge_super_resolution
@@ -366,7 +369,13 @@ def _export(options: argparse.Namespace) -> None:
     shared = {"version": options.model_version, "command": command, "hardware": options.hardware}
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
-    scores = score_routes(library_predict(bundle, threads=options.threads), val, routes)
+    scores, refined = score_routes(library_predict(bundle, threads=options.threads), val, routes), None
+    if bundle.card.architecture.name == "refined":
+        bundle = export_bundle(checkpoint, options.output, refined_routes=(), replace=True, **shared)
+        plain = score_routes(library_predict(bundle, threads=options.threads), val, routes)
+        refined = routes_not_worse(scores, plain)
+        scores = [after if after.route in refined else before for after, before in zip(scores, plain, strict=True)]
+        bundle = export_bundle(checkpoint, options.output, refined_routes=refined, replace=True, **shared)
     evidence = None
     if bundle.card.components.local_discriminator is not None:
         evidence = judge_attention(bundle, val, REPORTED_ROUTES, threads=options.threads)
@@ -385,6 +394,7 @@ def _export(options: argparse.Namespace) -> None:
         limits=limits,
         super_resolution=gains,
         predecessor=former,
+        refined_routes=refined,
         replace=True,
         **shared,
     )

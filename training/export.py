@@ -42,7 +42,7 @@ from MRTranslateLib.models.components import (
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, bake_spectral_norm
-from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters
+from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters, RefinedRoute
 from MRTranslateLib.networks.super_resolution import SuperResolver
 from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE, SYNTHETIC_UNITS
 from MRTranslateLib.volume import Volume, from_slices, to_slices
@@ -200,6 +200,7 @@ def export_bundle(
     limits: Sequence[RobustnessLimit] = (),
     super_resolution: Sequence[SuperResolutionQuality] = (),
     predecessor: Predecessor | None = None,
+    refined_routes: Sequence[Route] | None = None,
     replace: bool = False,
 ) -> Bundle:
     """Write what a run delivers as a bundle named like ``folder``; see :func:`write_bundle` for errors.
@@ -216,6 +217,7 @@ def export_bundle(
         limits: How far a perturbation may change a result, as :func:`training.limits.derive_limits` derives it.
         super_resolution: Measured rows of the super-resolution branch.
         predecessor: The model that this one replaces, and how good it was.
+        refined_routes: Which routes the student refines, as :func:`routes_not_worse` finds them; None for all.
         replace: Take the place of an existing bundle.
     """
     config = checkpoint.config
@@ -231,9 +233,9 @@ def export_bundle(
         name=folder.name,
         version=version,
         title="Any subset of T1w, T1wGd, T2w, FLAIR of the brain to the missing one of them "
-        f"({_network(generator, config)})",
+        f"({_network(generator, config, refined_routes)})",
         systems_trained=systems_trained(stages_run(checkpoint)),
-        architecture=_architecture(generator, config),
+        architecture=_architecture(generator, config, refined_routes),
         sources=TRAINED_CONTRASTS,
         targets=TRAINED_CONTRASTS,
         quality=tuple(quality),
@@ -282,17 +284,25 @@ def export_bundle(
     return write_bundle(folder, card, _arrays(generator), components=components, replace=replace)
 
 
-def _network(generator: Generator, config: TrainingConfig) -> str:
+def _network(generator: Generator, config: TrainingConfig, refined: Sequence[Route] | None) -> str:
     name = NETWORK_TITLES.get(config.generator.architecture, config.generator.architecture)
-    return f"{name}, refined by a student" if isinstance(generator, RefinedGenerator) else name
+    if not isinstance(generator, RefinedGenerator):
+        return name
+    where = "" if refined is None else f" on {len(refined)} routes"
+    return f"{name}, refined by a student{where}"
 
 
-def _architecture(generator: Generator, config: TrainingConfig) -> Architecture:
+def _architecture(generator: Generator, config: TrainingConfig, refined: Sequence[Route] | None) -> Architecture:
     inner = config.generator
     if not isinstance(generator, RefinedGenerator) or config.networks.student is None:
         return Architecture(name=inner.architecture, parameters=inner.parameters)
     parameters = RefinedParameters(
-        architecture=inner.architecture, parameters=inner.parameters, student=config.networks.student
+        architecture=inner.architecture,
+        parameters=inner.parameters,
+        student=config.networks.student,
+        routes=None
+        if refined is None
+        else tuple(RefinedRoute(sources=sources, target=target) for sources, target in refined),
     )
     return Architecture(name="refined", parameters=msgspec.to_builtins(parameters))
 
@@ -343,6 +353,23 @@ def library_predict(bundle: Bundle, *, threads: int) -> Predict:
         return values.clip(0, 1)
 
     return predict
+
+
+def routes_not_worse(refined: Sequence[RouteScore], plain: Sequence[RouteScore]) -> tuple[Route, ...]:
+    """The routes on which the student loses nothing: neither in the brain nor, where somebody has one, in lesions.
+
+    Args:
+        refined: Scores with the student.
+        plain: Scores of the generator alone, of the same people.
+    """
+    before = {score.route: score for score in plain}
+    return tuple(score.route for score in refined if _is_not_worse(score, before[score.route]))
+
+
+def _is_not_worse(score: RouteScore, before: RouteScore) -> bool:
+    if score.brain_psnr < before.brain_psnr:
+        return False
+    return score.lesion_psnr is None or before.lesion_psnr is None or score.lesion_psnr >= before.lesion_psnr
 
 
 def quality_rows(scores: Sequence[RouteScore], baseline: Sequence[RouteScore]) -> tuple[RouteQuality, ...]:

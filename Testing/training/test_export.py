@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import MRTranslateError
 from MRTranslateLib.inference.load import load_generator, load_local_discriminator
 from MRTranslateLib.models.bundle import open_bundle
-from MRTranslateLib.networks.generator import build_generator
+from MRTranslateLib.networks.generator import SourceSlices, build_generator
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator
 from MRTranslateLib.networks.refined import RefinedGenerator
 from Testing.training.conftest import TINY, tiny_scan
@@ -32,6 +33,7 @@ from training.export import (
     export_bundle,
     library_predict,
     quality_rows,
+    routes_not_worse,
     shipped_generator,
     systems_trained,
 )
@@ -225,6 +227,45 @@ def test_a_run_with_student_ships_the_refined_generator(united, tmp_path):
     )
     assert np.abs(mine - truth).max() < 1e-2
     assert "refined by a student" in bundle.card.title
+
+
+def test_the_student_refines_the_listed_routes_and_leaves_the_others_to_the_generator(united, tmp_path):
+    checkpoint = dataclasses.replace(united[0], averaged=copy.deepcopy(united[0].averaged))
+    for values in checkpoint.averaged["student"].values():  # far from doing nothing
+        values += 0.05 * torch.randn(values.shape, generator=torch.Generator().manual_seed(1))
+    scan, indices = tiny_scan("sub-c", 5), np.arange(3, 6)
+
+    def translated(route, routes):
+        bundle = exported(checkpoint, tmp_path / "united", refined_routes=routes, replace=True)
+        return predict_slices(load_generator(bundle), scan, route, indices)
+
+    other = ((FLAIR,), T1W)
+    for route, listed in ((ROUTE, True), (other, False)):
+        plain, refined, chosen = (translated(route, routes) for routes in ((), None, (ROUTE,)))
+        assert np.abs(refined - plain).max() > 1e-3
+        np.testing.assert_array_equal(chosen, refined if listed else plain)
+
+
+def test_the_student_does_not_change_what_the_generator_sees(united, tmp_path):
+    refined, plain = (
+        load_generator(exported(checkpoint, tmp_path / name))
+        for checkpoint, name in ((united[0], "a"), (united[1], "b"))
+    )
+    assert refined.size_multiple == plain.size_multiple
+    size = refined.size_multiple
+    assert size < refined.student_min_size
+    slices = SourceSlices(torch.rand(1, 5, refined.num_neighbours, size, size), torch.eye(5)[:1], torch.zeros(1))
+    assert refined.fast_pred(slices, torch.eye(5)[1:2]).shape == (1, 5, size, size)
+
+
+def test_a_route_is_listed_where_neither_brain_nor_lesion_lost_anything():
+    routes = [((T1W,), target) for target in (T2W, FLAIR, T1W_GD)]
+    plain = [RouteScore(route, 2, 18.0, 0.7, 12.0) for route in routes]
+    refined = [
+        RouteScore(route, 2, brain, 0.7, lesion)
+        for route, brain, lesion in zip(routes, (18.0, 18.2, 17.9), (12.1, 11.9, 13.0), strict=True)
+    ]
+    assert routes_not_worse(refined, plain) == (routes[0],)
 
 
 def test_a_run_that_stopped_before_its_student_ships_the_plain_generator(united, tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -351,3 +353,11 @@ def test_an_adversarial_run_becomes_a_bundle_with_judged_attention(
     assert card.components.local_discriminator.calibration.statement in said
     assert f"{row.attention:.3f}" in said
     assert "beats every naive control on" in said
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = [sys.executable, "-m", "training", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=CONFIGS.parents[1]) as process:
+        process.stdout.close()
+        errors = process.stderr.read().decode()
+    assert (process.returncode, errors) == (0, "")
