@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from MRTranslateLib.attention.regions import SIDES
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.plausibility.coverage import covered
-from MRTranslateLib.plausibility.erasures import erasure_behind, find_erasures
-from MRTranslateLib.plausibility.hallucinations import find_hallucinations
+from MRTranslateLib.plausibility.erasures import Erasure, erasure_behind, find_erasures
+from MRTranslateLib.plausibility.hallucinations import Hallucination, find_hallucinations
 from MRTranslateLib.plausibility.report import Finding, Kind, Sign
 from MRTranslateLib.plausibility.sentences import sentence
 from MRTranslateLib.plausibility.standing_out import Region
@@ -64,12 +64,7 @@ def find_discrepancies(
         return ()
     given = {contrast: source * inside for contrast, source in given.items()}
     findings = _findings(sampled(synthetic) * inside, given, inside, _Words(grid, inside, target))
-    return tuple(sorted(filter(_is_a_structure, findings), key=lambda finding: -finding.score))
-
-
-def _is_a_structure(finding: Finding) -> bool:
-    distinct = finding.volume_ml <= BROAD_ML or finding.score >= MIN_BROAD_SCORE
-    return distinct and MIN_VOLUME_ML <= finding.volume_ml <= MAX_VOLUME_ML
+    return tuple(sorted(findings, key=lambda finding: -finding.score))
 
 
 def _findings(
@@ -77,13 +72,16 @@ def _findings(
 ) -> list[Finding]:
     """Everything found on a symmetric grid, each place once."""
     findings = []
-    erasures = find_erasures(synthetic, sources, brain)
+    erasures = [miss for miss in find_erasures(synthetic, sources, brain) if words.is_a_structure(miss)]
+    erased = np.zeros_like(brain)
+    for miss in erasures:
+        erased |= miss.region.mask
     for hit in find_hallucinations(synthetic, list(sources.values()), brain):
         behind = erasure_behind(hit.region, hit.score, synthetic, sources, brain)
-        if behind is None:
-            findings.append(words.finding("hallucination", hit.region, hit.sign, hit.score, None))
-        else:
+        if behind is not None and words.is_a_structure(behind):
             erasures.append(behind)
+        elif words.is_a_structure(hit) and not (erased & hit.region.mask).any():  # else tissue there
+            findings.append(words.finding("hallucination", hit.region, hit.sign, hit.score, None))
     named: NDArray[np.bool_] = np.zeros_like(brain)
     for miss in sorted(erasures, key=lambda miss: -miss.score):
         if not (named & miss.region.mask).any():  # else another source shows the same
@@ -93,11 +91,17 @@ def _findings(
 
 
 class _Words:
-    """Turns regions of a grid into findings."""
+    """Turns regions of a grid that are large enough into findings."""
 
     def __init__(self, grid: SymmetricGrid, brain: NDArray[np.bool_], target: Contrast) -> None:
         self.grid, self.target = grid, target
         self.middle_mm = grid.affine[:3, :3] @ np.argwhere(brain).mean(axis=0) + grid.affine[:3, 3]
+
+    def is_a_structure(self, found: Erasure | Hallucination) -> bool:
+        """Whether it is neither a sliver nor unevenness."""
+        volume_ml = float(found.region.mask.sum()) * self.grid.voxel_ml
+        distinct = volume_ml <= BROAD_ML or found.score >= MIN_BROAD_SCORE
+        return distinct and MIN_VOLUME_ML <= volume_ml <= MAX_VOLUME_ML
 
     def finding(self, kind: Kind, region: Region, sign: Sign, score: float, contrast: Contrast | None) -> Finding:
         """One region in numbers and words."""

@@ -39,13 +39,14 @@ def beyond_mirror(image: Image, brain: NDArray[np.bool_], *, around_zero: bool =
     return departure
 
 
-def departure_from_mirror(image: Image, brain: NDArray[np.bool_]) -> Image:
+def departure_from_mirror(image: Image, brain: NDArray[np.bool_], *, around_zero: bool = False) -> Image:
     """The larger of :func:`beyond_mirror` at two scales: as it is, and blurred so that cortex and white matter mix.
 
-    Beside the cortex every value of tissue occurs within reach, but not as the mean over a centimetre.
+    Beside the cortex every value of tissue occurs within reach, but not as the mean over a centimetre. ``around_zero``
+    as there.
     """
-    fine = beyond_mirror(image, brain)
-    coarse = beyond_mirror(blurred(image, brain, COARSE_SIGMA_VOXELS), brain)
+    fine = beyond_mirror(image, brain, around_zero=around_zero)
+    coarse = beyond_mirror(blurred(image, brain, COARSE_SIGMA_VOXELS), brain, around_zero=around_zero)
     departure: Image = np.where(np.abs(coarse) > np.abs(fine), coarse, fine)
     return departure
 

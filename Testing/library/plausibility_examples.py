@@ -21,8 +21,12 @@ from MRTranslateLib.plausibility.report import Finding
 Image = NDArray[np.float32]
 CONTRASTS = (Contrast.T1W, Contrast.T1W_GD, Contrast.T2W, Contrast.FLAIR)
 OWN_LESION_MM = 15.0
+SURROUNDINGS_MM = (2.0, 10.0)
+"""Distance from a structure of what it is compared with; the first leaves out its own soft edge."""
 EDGE_MM = 1.5
 """A planted structure falls from 88 % to 12 % of its height over twice this."""
+MAX_TRIES, MIN_ML = 60, 1.0
+"""So many places are tried for a blob before it is made smaller, but never smaller than the second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,22 @@ class Case:
     @property
     def volume_ml(self) -> float:
         return float(self.truth.sum() * abs(np.linalg.det(self.affine[:3, :3])) / 1000)
+
+    @property
+    def visibility(self) -> float:
+        """Contrast-to-noise ratio of the structure in the source that shows it best.
+
+        Its mean minus the median of its surroundings, over their robust standard deviation (1.4826 median absolute
+        deviations): what anatomy a reader must tell it from counts as noise.
+        """
+        away = ndimage.distance_transform_edt(~self.truth, sampling=np.linalg.norm(self.affine[:3, :3], axis=0))
+        shell = (away > SURROUNDINGS_MM[0]) & (away <= SURROUNDINGS_MM[1]) & self.brain
+        ratios = []
+        for image in self.sources.values():
+            usual = np.median(image[shell])
+            noise = 1.4826 * np.median(np.abs(image[shell] - usual))
+            ratios.append(abs(image[self.truth].mean() - usual) / noise)
+        return float(max(ratios))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,13 +175,16 @@ def _blurred(image: Image, scans: Scans, sigma_mm: float) -> Image:
 
 
 def _blob(scans: Scans, rng: np.random.Generator, volume_ml: float, where: NDArray[np.bool_]) -> Image:
-    """An irregular ellipsoid with smooth edges, 0..1; at least 70 % of it lies in ``where``, all in the brain."""
+    """An irregular ellipsoid with smooth edges, 0..1; at least 70 % of it lies in ``where``, all in the brain.
+
+    Smaller than asked for where there is no room.
+    """
     radius_mm = (volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
     share = ndimage.gaussian_filter(where.astype(np.float32), 0.6 * radius_mm / scans.spacing_mm)
     candidates = np.argwhere(where & (share >= min(0.75, np.quantile(share[where], 0.95))))
     roughness = random_field(rng, scale_mm=9, step_mm=3)
     reach = np.ceil((1.6 * radius_mm + 8) / scans.spacing_mm).astype(int)
-    while True:
+    for _ in range(MAX_TRIES):
         middle = rng.choice(candidates)
         box = tuple(slice(max(at - far, 0), at + far + 1) for at, far in zip(middle, reach, strict=True))
         points = scans.points_mm[(slice(None), *box)]
@@ -175,6 +198,7 @@ def _blob(scans: Scans, rng: np.random.Generator, volume_ml: float, where: NDArr
         inside = blob >= 0.5
         if inside.any() and where[inside].mean() >= 0.7 and scans.brain[inside].mean() >= 0.95:
             return blob * scans.brain
+    return _blob(scans, rng, max(0.8 * volume_ml, MIN_ML), where)
 
 
 def is_found_by(case: Case, finding: Finding) -> bool:

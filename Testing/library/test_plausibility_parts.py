@@ -10,7 +10,9 @@ from scipy.spatial.transform import Rotation
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.plausibility.counterpart import explained_share
 from MRTranslateLib.plausibility.coverage import covered
+from MRTranslateLib.plausibility.erasures import find_erasures
 from MRTranslateLib.plausibility.expectation import typical_size, unexplained
+from MRTranslateLib.plausibility.hallucinations import find_hallucinations
 from MRTranslateLib.plausibility.mirrored import REACH_VOXELS, beyond_mirror, minus_mirror
 from MRTranslateLib.plausibility.sentences import place_in_words, sentence
 from MRTranslateLib.plausibility.standing_out import regions_standing_out
@@ -146,3 +148,59 @@ def test_a_sentence_says_what_where_how_large_and_what_to_do():
         "A bright structure of 2.3 ml that T2w shows, right parietal (upper back right), is not to be seen in the "
         "synthetic FLAIR: look at T2w there and do not rely on the synthetic image."
     )
+
+
+def blob(centre, height, width_voxels=4.0):
+    """Flat within, with soft edges."""
+    return height / (1 + np.exp(distance(centre) - width_voxels))
+
+
+@pytest.fixture(scope="module")
+def calm(brain, source):
+    """As ``source``, between 0.4 and 0.6."""
+    return ((0.5 + (source - 0.5) / 3) * brain).astype(np.float32)
+
+
+def translated(source, brain):
+    return ((1.0 - 0.7 * source) * brain).astype(np.float32)
+
+
+@pytest.mark.parametrize(("factor", "contrast"), [(1, Contrast.T2W), (-1, Contrast.T1W)])
+def test_a_lesion_of_a_source_that_the_result_lacks_is_an_erasure(brain, calm, factor, contrast):
+    lesion = blob((10, 20, 22), 0.25)
+    ill = ((calm + factor * lesion) * brain).astype(np.float32)
+    found = find_erasures(translated(calm, brain), {contrast: ill}, brain)
+    assert {erasure.contrast for erasure in found} == {contrast}
+    assert max(erasure.score for erasure in found) > 1.3
+    assert all(distance((10, 20, 22))[erasure.region.mask].mean() < 4 for erasure in found)
+    opposite = ((calm - factor * lesion) * brain).astype(np.float32)  # not as lesions look
+    assert find_erasures(translated(calm, brain), {contrast: opposite}, brain) == []
+
+
+def test_a_lesion_that_the_result_shows_is_no_erasure(brain, calm):
+    ill = ((calm + blob((10, 20, 22), 0.25)) * brain).astype(np.float32)
+    assert find_erasures(translated(ill, brain), {Contrast.T2W: ill}, brain) == []
+
+
+def test_the_core_of_a_lesion_whose_border_the_result_shows_in_part_is_no_erasure(brain, calm):
+    centre = (10, 20, 22)
+    ill = ((calm + blob(centre, 0.3, 4.0)) * brain).astype(np.float32)
+    result = translated(calm, brain)
+    assert find_erasures(result, {Contrast.T2W: ill}, brain)
+    rim = (blob(centre, 0.6, 9.0) - blob(centre, 0.6, 6.0)) * (np.indices(SHAPE)[1] > centre[1] + 2)
+    bordered = ((result + rim) * brain).astype(np.float32)
+    assert find_erasures(bordered, {Contrast.T2W: ill}, brain) == []
+
+
+def test_beside_the_surface_a_faint_difference_is_no_erasure(brain, calm):
+    for centre, expected in (((12, 20, 20), True), ((4, 16, 20), False)):
+        ill = ((calm + blob(centre, 0.14)) * brain).astype(np.float32)
+        assert bool(find_erasures(translated(calm, brain), {Contrast.T2W: ill}, brain)) == expected
+
+
+def test_a_rim_along_the_surface_is_no_hallucination_and_a_ball_is_one(brain, calm):
+    rim = brain & ~ndimage.binary_erosion(brain, iterations=2) & (distance((6, 34, 20)) < 12)
+    image = translated(calm, brain)
+    assert find_hallucinations(image + np.float32(0.3) * rim, [calm], brain) == []
+    ball = (blob((10, 20, 22), 0.3) * brain).astype(np.float32)
+    assert len(find_hallucinations(image + ball, [calm], brain)) == 1
