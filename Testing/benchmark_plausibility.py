@@ -16,8 +16,8 @@ so erased lesions are counted twice: all, and those visible in a source, by cont
 
 Seeds below 420 were looked at while the method, its thresholds and that of visibility were chosen; 420 to 435 were
 judged once, missed the goal for erased lesions (20 of 28), and were looked at for the next version, too. Seeds from 436
-on had no say in anything; 436 to 451, two routes each, were judged twice: before and after rules were made stricter
-because real scans had too many findings.
+on had no say in anything: 436 to 451 were judged twice, the second time after rules were tightened on real scans alone
+(planted 29 of 32, erased 29 of 32, gliomas 14 of 16), 452 to 467 once (29 of 32, 24 of 31, 14 of 16).
 """
 
 from __future__ import annotations
