@@ -132,8 +132,7 @@ def _spread(
     from MRTranslateLib.inference.load import load_generator
     from MRTranslateLib.uncertainty.spread import spread_slices
 
-    right, anterior, superior = prepared.grid.grid.spacing_mm
-    size = (superior, anterior, right)
+    size = prepared.grid.slices_voxel_size_mm
     return spread_slices(load_generator(bundle), job, slices, execution, progress, voxel_size_mm=size, seed=SEED)
 
 

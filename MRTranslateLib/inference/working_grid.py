@@ -32,6 +32,12 @@ class WorkingGrid:
     neighbour_stride: int
     resampled_in_plane: bool
 
+    @property
+    def slices_voxel_size_mm(self) -> tuple[float, float, float]:
+        """Of arrays ``(S, H, W)`` on ``grid``: superior, anterior, right."""
+        right, anterior, superior = self.grid.spacing_mm
+        return superior, anterior, right
+
 
 def working_grid(
     canonical: Volume, *, in_plane_range_mm: tuple[float, float], neighbour_spacing_mm: float

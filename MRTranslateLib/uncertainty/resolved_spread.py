@@ -202,8 +202,7 @@ def _perturbed(
     progress: Progress,
 ) -> Variant:
     """Synthesised from sources that may be mirrored, as the network may answer otherwise then, and turned back."""
-    right, anterior, superior = prepared.grid.grid.spacing_mm
-    size = (superior, anterior, right)
+    size = prepared.grid.slices_voxel_size_mm
     sources = perturbed_sources(prepared.slices, noise, member, voxel_size_mm=size, seed=seed)
     made = synthesize_brain(generator, replace(prepared, slices=sources), target, execution, progress)
     upright = {contrast: _turned(slices, member) for contrast, slices in sources.items()}

@@ -15,6 +15,14 @@ from MRTranslateLib.phantoms import Phantom, brain_grid, make_phantom
 from training.config import TrainingConfig, config_from_mapping
 from training.data.cache import CachedScan
 
+REGISTRATION = {
+    "widths": [8, 8, 8],
+    "bottleneck_width": 8,
+    "num_bottleneck_blocks": 1,
+    "max_flow_voxels": 4.0,
+    "diffeomorphic": False,
+}
+DISCRIMINATOR = {"widths": [8, 8, 16, 16], "normalization": "group", "spectral_norm": True, "sees_sources": True}
 TINY = """
 name: tiny
 seed: 7

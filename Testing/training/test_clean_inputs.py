@@ -7,19 +7,11 @@ import copy
 import pytest
 import torch
 
-from Testing.training.conftest import tiny_scan
+from Testing.training.conftest import DISCRIMINATOR, REGISTRATION, tiny_scan
 from training.batch import middle_slices
 from training.config import config_from_mapping
 from training.engine import Run
 
-DISCRIMINATOR = {"widths": [8, 8, 16, 16], "normalization": "group", "spectral_norm": True, "sees_sources": True}
-REGISTRATION = {
-    "widths": [8, 8, 8],
-    "bottleneck_width": 8,
-    "num_bottleneck_blocks": 1,
-    "max_flow_voxels": 4.0,
-    "diffeomorphic": False,
-}
 STAGE = {
     "label_correction": {
         "learning_rate_share": 0.5,

@@ -9,19 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from Testing.training.conftest import tiny_scan
+from Testing.training.conftest import DISCRIMINATOR, REGISTRATION, tiny_scan
 from training.config import ConfigError, config_from_mapping
 from training.engine import Run
 from training.stages.build import build_stage
 
-REGISTRATION = {
-    "widths": [8, 8, 8],
-    "bottleneck_width": 8,
-    "num_bottleneck_blocks": 1,
-    "max_flow_voxels": 4.0,
-    "diffeomorphic": False,
-}
-DISCRIMINATOR = {"widths": [8, 8, 16, 16], "normalization": "group", "spectral_norm": True, "sees_sources": True}
 STUDENT = {"registration": REGISTRATION, "max_residual": 0.1}
 SUPER_RESOLUTION = {
     "ratios": [1, 2, 4],

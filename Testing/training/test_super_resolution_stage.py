@@ -8,19 +8,12 @@ import pytest
 import torch
 
 from MRTranslateLib.networks.warp import warp
-from Testing.training.conftest import tiny_scan
+from Testing.training.conftest import REGISTRATION, tiny_scan
 from training.config import ConfigError, config_from_mapping
 from training.engine import Run
 from training.networks.label_correction import CorrectedTarget
 from training.stages.build import build_stage
 
-REGISTRATION = {
-    "widths": [8, 8, 8],
-    "bottleneck_width": 8,
-    "num_bottleneck_blocks": 1,
-    "max_flow_voxels": 4.0,
-    "diffeomorphic": False,
-}
 BRANCH = {
     "ratios": [1, 2],
     "num_neighbours": 1,

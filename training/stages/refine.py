@@ -22,6 +22,7 @@ from training.monitors import FoldingMonitor, StudentMonitor
 from training.networks.averaging import average_into
 from training.networks.teacher import drop_targets
 from training.stages.attack import Attack
+from training.stages.corrected import with_corrected_targets
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
 
 
@@ -72,7 +73,9 @@ class RefineStage(Stage):
             set_learning_rate(optimizer, step, self.settings.optimizer)
         attacked = None if self.attack is None else self.attack.attacked(batch, step, random)
         slices = batch.slices if attacked is None else attacked
-        pairs = self._corrected(batch.pairs())
+        pairs = batch.pairs()
+        if self.settings.corrected_target:
+            pairs = with_corrected_targets(self.context, pairs)
         learns_alone = self.teacher is not None and step < self.settings.teacher_steps
         reaches_generator = "generator" in self.optimizers and not learns_alone
         with torch.set_grad_enabled(reaches_generator), self.context.autocast():
@@ -98,14 +101,6 @@ class RefineStage(Stage):
         if not learns_alone:
             measured |= self._judge_student(student, measured["generator_error"], pairs, step)
         return {"loss": loss, **values_of(losses), **measured}
-
-    @torch.no_grad()
-    def _corrected(self, pairs: Pairs) -> Pairs:
-        """With targets in the frame of their sources, if so asked (METHODS 1.5: y* is y_a where R_c is active)."""
-        if not self.settings.corrected_target:
-            return pairs
-        corrected = self.context.networks["label_correction"](pairs.truth, *pairs.condition)
-        return dataclasses.replace(pairs, truth=corrected.image)
 
     def _seen_by_student(self, pairs: Pairs, slices: SourceSlices) -> Pairs:
         """With the sources that the generator saw, if so asked: in use there are no others."""

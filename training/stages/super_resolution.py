@@ -24,7 +24,7 @@ from training.losses.adversarial import sum_over_scales
 from training.losses.distinction import DISTINCTION_WEIGHT, distinction_loss, infinite_ratio_difference
 from training.losses.feature_matching import feature_matching
 from training.losses.supervised import supervised_terms
-from training.networks.label_correction import CorrectedTarget
+from training.stages.corrected import with_corrected_targets
 from training.stages.delivered import delivered
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
 
@@ -61,7 +61,6 @@ class SuperResolutionStage(Stage):
             self.plain_judge = context.networks["difference_projection"]
             self.judge, self.has_judge = context.processes.wrap(self.plain_judge), True
             self.judge_optimizer = make_optimizer(self.plain_judge.parameters(), settings.optimizer)
-        self.correction = context.networks["label_correction"] if settings.corrected_target else None
         self.num_neighbours = max((2 * stack_reach(size) + 1 for size in settings.slice_thickness_mm), default=1)
 
     def step(self, batch: StepBatch, step: int, random: torch.Generator) -> dict[str, float]:
@@ -87,13 +86,9 @@ class SuperResolutionStage(Stage):
         loss = minimize(losses, [self.optimizer], self.settings.optimizer.gradient_clip_norm)
         return {"loss": loss, **values_of(losses), **measured}
 
-    @torch.no_grad()
     def _target(self, pairs: Pairs) -> Tensor:
         """What the branch is to make: the target as it was scanned, or in the frame of its sources."""
-        if self.correction is None:
-            return pairs.truth
-        corrected: CorrectedTarget = self.correction(pairs.truth, *pairs.condition)
-        return corrected.image
+        return with_corrected_targets(self.context, pairs).truth if self.settings.corrected_target else pairs.truth
 
     def _acquire(self, batch: StepBatch, pairs: Pairs, random: torch.Generator) -> LowResolutionTarget:
         """What a low-resolution scan shows of each wanted contrast; ratio or thickness drawn for the whole batch."""
