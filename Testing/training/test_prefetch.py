@@ -121,6 +121,7 @@ def test_what_has_not_begun_at_the_end_is_dropped():
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to a single process")
 def test_control_c_ends_a_program_that_waits_for_a_batch():
     program = """
+import os
 import signal
 import time
 from training.data.prefetch import Prefetcher
@@ -128,7 +129,7 @@ from training.data.prefetch import Prefetcher
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a program started in the background would not listen
 
 def make(number):
-    print("begun", flush=True)
+    os.write(1, b"begun\\n")  # two threads do it at once, and print writes its end of line separately
     time.sleep(1)
 
 with Prefetcher(make, 2) as ahead:
