@@ -72,7 +72,7 @@ def _findings(
 ) -> list[Finding]:
     """Everything found on a symmetric grid, each place once."""
     findings = []
-    erasures = [miss for miss in find_erasures(synthetic, sources, brain) if words.is_a_structure(miss)]
+    erasures = [miss for miss in find_erasures(synthetic, words.target, sources, brain) if words.is_a_structure(miss)]
     erased = np.zeros_like(brain)
     for miss in erasures:
         erased |= miss.region.mask

@@ -32,6 +32,8 @@ LESION_SIGN: Mapping[Contrast, Sign] = {
 """How water-rich lesions show; an enhancing rim is no lesion that other contrasts must show, and is not sought."""
 MIN_DEPARTURE = 0.05
 """Height of a smoothed peak of either kind of evidence that is looked at."""
+LARGEST_VOXELS = 2500
+"""20 ml; of a larger lesion its core is listed."""
 MIN_STRENGTH_DEEP, MIN_STRENGTH_SUPERFICIAL = 0.11, 0.30
 """Of both kinds of evidence together, mean over the region. Folds and sulci differ between the halves and blur the
 relation of contrasts, hence the second beside the surface: there real scans had up to 0.27 where nothing had vanished,
@@ -43,7 +45,7 @@ FLUID: Mapping[Contrast, float] = {Contrast.T1W: 0.15, Contrast.T1W_GD: 0.15, Co
 Necrosis is brighter in both."""
 MAX_FOLLOWED = 0.5
 """If the synthetic image's difference between the halves explains more of the source's, it shows the structure."""
-MAX_SHOWN_INSIDE, MAX_SHOWN_AROUND = 0.075, 0.085
+MAX_SHOWN_INSIDE, MAX_SHOWN_AROUND = 0.085, 0.1
 """If the synthetic image itself departs so far from its mirrored half, in the region (75th percentile) or around it
 (95th; a necrosis may look like tissue, but the oedema around it does not), it shows something. Chosen on development
 phantoms: shown lesions mostly had more, erased ones less."""
@@ -63,22 +65,23 @@ class Erasure:
     score: float
 
 
-def find_erasures(synthetic: Image, sources: Mapping[Contrast, Image], brain: NDArray[np.bool_]) -> list[Erasure]:
+def find_erasures(
+    synthetic: Image, target: Contrast, sources: Mapping[Contrast, Image], brain: NDArray[np.bool_]
+) -> list[Erasure]:
     """Regions of a symmetric grid where a source shows a lesion and the synthetic image does not.
 
     A lesion makes a source depart from its own mirrored half, and, as the synthetic image lacks it, from what the
     synthetic image lets expect (as :func:`unexplained` has it, the other way round). Each kind of evidence alone is
     common in health: halves differ, and one contrast does not tell all that another shows. Regions are sought in both,
-    and judged by their sum.
+    and judged by their sum. Where the target itself is among the sources, acquired at low resolution, and does not show
+    the lesion of another source either, nothing has vanished.
 
     Source:
         Proposal.
     """
-    synthetic_flat = without_unevenness(synthetic, brain)
-    shown, synthetic_difference = (
-        np.abs(departure_from_mirror(synthetic_flat, brain)),
-        minus_mirror(synthetic_flat, brain),
-    )
+    synthetic_difference = minus_mirror(without_unevenness(synthetic, brain), brain)
+    shown = _Shown.by(synthetic, brain)
+    acquired = _Shown.by(sources[target], brain) if target in sources else None
     depth = ndimage.distance_transform_edt(brain)
     found = []
     for contrast, source in sources.items():
@@ -88,13 +91,31 @@ def find_erasures(synthetic: Image, sources: Mapping[Contrast, Image], brain: ND
             score = evidence.strength(region) / _strength_needed(float(depth[region.mask].mean()))
             if (
                 score >= 1
-                and np.percentile(shown[region.mask], 75) <= MAX_SHOWN_INSIDE
-                and np.percentile(shown[around & ~region.mask], 95) <= MAX_SHOWN_AROUND
+                and not shown.shows(region.mask, around)
+                and (acquired is None or contrast == target or acquired.shows(region.mask, around))
                 and not _is_fluid(region, sources)
                 and explained_share(evidence.difference, [synthetic_difference], region.mask, around) <= MAX_FOLLOWED
             ):
                 found.append(Erasure(region, contrast, LESION_SIGN[contrast], score))
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """How far an image departs from its own mirrored half, absolute."""
+
+    departure: Image
+
+    @classmethod
+    def by(cls, image: Image, brain: NDArray[np.bool_]) -> _Shown:
+        return cls(np.abs(departure_from_mirror(without_unevenness(image, brain), brain)))
+
+    def shows(self, inside: NDArray[np.bool_], around: NDArray[np.bool_]) -> bool:
+        """Whether the image has anything of its own in a region or, without it, around."""
+        return bool(
+            np.percentile(self.departure[inside], 75) > MAX_SHOWN_INSIDE
+            or np.percentile(self.departure[around & ~inside], 95) > MAX_SHOWN_AROUND
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +137,8 @@ class _Evidence:
     def candidates(self) -> list[Region]:
         """Regions of either kind of evidence, which may overlap."""
         return [
-            *regions_standing_out(self.departure, self.difference, MIN_DEPARTURE),
-            *regions_standing_out(self.beyond, self.unexplained, MIN_DEPARTURE),
+            *regions_standing_out(self.departure, self.difference, MIN_DEPARTURE, largest_voxels=LARGEST_VOXELS),
+            *regions_standing_out(self.beyond, self.unexplained, MIN_DEPARTURE, largest_voxels=LARGEST_VOXELS),
         ]
 
     def strength(self, region: Region) -> float:

@@ -16,6 +16,8 @@ SEPARATION_VOXELS = 3
 """No second region is sought within this of the first."""
 REACH_VOXELS = 20
 """A region ends so far from its peak, 4 cm along each axis: no larger structure is listed, and it saves time."""
+HEIGHTS = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Shares of its peak at which a region ends."""
 MAX_PEAKS = 20
 """Looked at; a large lesion takes several, which are shoulders of the first."""
 
@@ -42,13 +44,17 @@ class Region:
         return grown
 
 
-def regions_standing_out(departure: Image, profile: Image, threshold: float) -> list[Region]:
+def regions_standing_out(
+    departure: Image, profile: Image, threshold: float, *, largest_voxels: int | None = None
+) -> list[Region]:
     """Regions about the peaks of a map.
 
     Args:
         departure: The map; its smoothed peaks are sought.
         profile: Positive in the structure; a region is where it exceeds half its height at the peak.
         threshold: Lowest height of a smoothed peak.
+        largest_voxels: Where a region is larger, it is cut higher up (``HEIGHTS``) until it is not: what surrounds a
+            lesion may be unusual as well, and at half height both are one. None leaves it as it is.
 
     Returns:
         The highest first, of at most ``MAX_PEAKS`` peaks.
@@ -61,24 +67,33 @@ def regions_standing_out(departure: Image, profile: Image, threshold: float) -> 
         height = float(smoothed[i, j, k])
         if height < threshold:
             break
-        region = Region(_about((i, j, k), lightly), height, (i, j, k))
+        region = Region(_about((i, j, k), lightly, largest_voxels), height, (i, j, k))
         smoothed[region.grown(SEPARATION_VOXELS)] = 0
         if not any((region.mask & other.mask).any() for other in regions):  # else a shoulder of that one
             regions.append(region)
     return regions
 
 
-def _about(peak: tuple[int, int, int], profile: Image) -> NDArray[np.bool_]:
-    """The part of the profile above half its height that holds the peak, cut off from what hangs on by threads."""
+def _about(peak: tuple[int, int, int], profile: Image, largest_voxels: int | None) -> NDArray[np.bool_]:
+    """The part of the profile above half its height that holds the peak, or above more of it if that is too large."""
     box = _box([(index, index) for index in peak], REACH_VOXELS)
-    i, j, k = (index - side.start for index, side in zip(peak, box, strict=True))
-    high = profile[box] > 0.5 * profile[peak]
-    high[i, j, k] = True
-    opened = ndimage.binary_opening(high)
-    labels, _ = ndimage.label(opened if opened[i, j, k] else high)
+    at = tuple(index - side.start for index, side in zip(peak, box, strict=True))
     region = np.zeros(profile.shape, np.bool_)
-    region[box] = labels == labels[i, j, k]
+    for height in HEIGHTS:
+        part = _holding(at, profile[box] > height * profile[peak])
+        if largest_voxels is None or part.sum() <= largest_voxels:
+            break
+    region[box] = part
     return region
+
+
+def _holding(at: tuple[int, ...], high: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected part that holds a voxel, cut off from what hangs on by threads."""
+    high[at] = True
+    opened = ndimage.binary_opening(high)
+    labels, _ = ndimage.label(opened if opened[at] else high)
+    part: NDArray[np.bool_] = labels == labels[at]
+    return part
 
 
 def _box(ends: list[tuple[int, int]], margin: int) -> tuple[slice, ...]:

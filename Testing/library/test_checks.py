@@ -166,6 +166,17 @@ def test_a_lesion_that_the_acquired_target_alone_shows_is_an_erasure_named_as_ac
     assert f"shows, {side} " in finding.sentence
 
 
+@pytest.mark.parametrize("acquired_shows_it", [False, True])
+def test_a_lesion_of_another_source_has_vanished_only_if_the_acquired_target_shows_it(scene, acquired_shows_it):
+    both = replace(scene.case, sources={T1W: scene.scans.images[T1W], FLAIR: scene.scans.images[FLAIR]})
+    ill = erase_lesion(both, scene.scans, np.random.default_rng(9), 6.0)
+    made = {contrast: scene.slices(image) for contrast, image in ill.sources.items()}
+    there = replace(scene, prepared=replace(scene.prepared, slices={T1W: made[T1W]}))
+    assert found(ill, there.findings(ill.synthetic), "erasure")
+    acquired = thick(ill.sources[FLAIR] if acquired_shows_it else scene.scans.images[FLAIR])
+    assert bool(found(ill, there.findings(ill.synthetic, acquired), "erasure")) is acquired_shows_it
+
+
 def _middle(scene):
     return np.argwhere(scene.scans.brain).mean(axis=0)
 

@@ -129,6 +129,17 @@ def test_regions_come_highest_first_at_half_height():
     assert first.mask.sum() == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.2)
 
 
+def test_a_region_too_large_at_half_height_is_cut_higher_up():
+    # A peak on a wide hill of 0.6 of its height: at half height both are one region.
+    hill = 0.3 * (distance((14, 20, 20)) < 12) + 0.2 * np.exp(-((distance((12, 20, 20)) / 4) ** 2))
+    profile = hill.astype(np.float32)
+    whole = regions_standing_out(profile, profile, 0.05)[0]
+    cut = regions_standing_out(profile, profile, 0.05, largest_voxels=600)[0]
+    assert cut.peak == whole.peak
+    assert cut.mask.sum() <= 600 < whole.mask.sum()
+    np.testing.assert_allclose(np.argwhere(cut.mask).mean(axis=0), (12, 20, 20), atol=1)
+
+
 def test_a_part_without_data_and_its_margin_are_left_out(brain, source):
     cut = source.copy()
     cut[:, :, 28:] = 0
@@ -169,33 +180,33 @@ def translated(source, brain):
 def test_a_lesion_of_a_source_that_the_result_lacks_is_an_erasure(brain, calm, factor, contrast):
     lesion = blob((10, 20, 22), 0.25)
     ill = ((calm + factor * lesion) * brain).astype(np.float32)
-    found = find_erasures(translated(calm, brain), {contrast: ill}, brain)
+    found = find_erasures(translated(calm, brain), Contrast.FLAIR, {contrast: ill}, brain)
     assert {erasure.contrast for erasure in found} == {contrast}
     assert max(erasure.score for erasure in found) > 1.3
     assert all(distance((10, 20, 22))[erasure.region.mask].mean() < 4 for erasure in found)
     opposite = ((calm - factor * lesion) * brain).astype(np.float32)  # not as lesions look
-    assert find_erasures(translated(calm, brain), {contrast: opposite}, brain) == []
+    assert find_erasures(translated(calm, brain), Contrast.FLAIR, {contrast: opposite}, brain) == []
 
 
 def test_a_lesion_that_the_result_shows_is_no_erasure(brain, calm):
     ill = ((calm + blob((10, 20, 22), 0.25)) * brain).astype(np.float32)
-    assert find_erasures(translated(ill, brain), {Contrast.T2W: ill}, brain) == []
+    assert find_erasures(translated(ill, brain), Contrast.FLAIR, {Contrast.T2W: ill}, brain) == []
 
 
 def test_the_core_of_a_lesion_whose_border_the_result_shows_in_part_is_no_erasure(brain, calm):
     centre = (10, 20, 22)
     ill = ((calm + blob(centre, 0.3, 4.0)) * brain).astype(np.float32)
     result = translated(calm, brain)
-    assert find_erasures(result, {Contrast.T2W: ill}, brain)
+    assert find_erasures(result, Contrast.FLAIR, {Contrast.T2W: ill}, brain)
     rim = (blob(centre, 0.6, 9.0) - blob(centre, 0.6, 6.0)) * (np.indices(SHAPE)[1] > centre[1] + 2)
     bordered = ((result + rim) * brain).astype(np.float32)
-    assert find_erasures(bordered, {Contrast.T2W: ill}, brain) == []
+    assert find_erasures(bordered, Contrast.FLAIR, {Contrast.T2W: ill}, brain) == []
 
 
 def test_beside_the_surface_a_faint_difference_is_no_erasure(brain, calm):
     for centre, expected in (((12, 20, 20), True), ((4, 16, 20), False)):
         ill = ((calm + blob(centre, 0.14)) * brain).astype(np.float32)
-        assert bool(find_erasures(translated(calm, brain), {Contrast.T2W: ill}, brain)) == expected
+        assert bool(find_erasures(translated(calm, brain), Contrast.FLAIR, {Contrast.T2W: ill}, brain)) == expected
 
 
 def test_a_rim_along_the_surface_is_no_hallucination_and_a_ball_is_one(brain, calm):
