@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from MRTranslateLib.errors import InputError, MRTranslateError, UsageError
 
@@ -351,14 +351,23 @@ def _export(options: argparse.Namespace) -> None:
     from training.calibration import judge_attention
     from training.checkpoint import load_checkpoint
     from training.evaluation import REPORTED_ROUTES, read_scores, score_routes
-    from training.export import all_routes, export_bundle, library_predict, quality_rows, routes_not_worse
+    from training.export import (
+        all_routes,
+        export_bundle,
+        has_student,
+        library_predict,
+        quality_rows,
+        routes_not_worse,
+    )
+    from training.levels import fit_levels
     from training.limits import derive_limits
     from training.low_resolution_uncertainty import judge_every_uncertainty
     from training.super_resolution_quality import judge_super_resolution
 
     checkpoint = load_checkpoint(options.folder)
     baseline = [] if options.baseline is None else read_scores(options.baseline)
-    val = _prepared(_scans(options.data), "val", ())
+    scans = _scans(options.data)
+    val = _prepared(scans, "val", ())
     command = options.command or (
         f"python -m training fit training/configs/{checkpoint.config.name}.yaml --data FOLDER --run FOLDER"
     )
@@ -366,11 +375,13 @@ def _export(options: argparse.Namespace) -> None:
     if options.predecessor is not None:
         card = ModelStore().find(options.predecessor).card
         former = Predecessor(name=card.name, version=card.version, quality=card.quality)
-    shared = {"version": options.model_version, "command": command, "hardware": options.hardware}
+    shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
+    if wanted := checkpoint.config.data.levelled:
+        shared["levels"] = fit_levels(_prepared(scans, "train", ()), wanted)
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
     scores, refined = score_routes(library_predict(bundle, threads=options.threads), val, routes), None
-    if bundle.card.architecture.name == "refined":
+    if has_student(bundle.card):
         bundle = export_bundle(checkpoint, options.output, refined_routes=(), replace=True, **shared)
         plain = score_routes(library_predict(bundle, threads=options.threads), val, routes)
         refined = routes_not_worse(scores, plain)

@@ -41,6 +41,8 @@ from MRTranslateLib.models.components import (
 )
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.networks.generator import Generator
+from MRTranslateLib.networks.level_model import LevelModel
+from MRTranslateLib.networks.levelled import LevelledParameters
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, bake_spectral_norm
 from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters, RefinedRoute
 from MRTranslateLib.networks.super_resolution import SuperResolver
@@ -201,6 +203,7 @@ def export_bundle(
     super_resolution: Sequence[SuperResolutionQuality] = (),
     predecessor: Predecessor | None = None,
     refined_routes: Sequence[Route] | None = None,
+    levels: Sequence[LevelModel] = (),
     replace: bool = False,
 ) -> Bundle:
     """Write what a run delivers as a bundle named like ``folder``; see :func:`write_bundle` for errors.
@@ -218,6 +221,7 @@ def export_bundle(
         super_resolution: Measured rows of the super-resolution branch.
         predecessor: The model that this one replaces, and how good it was.
         refined_routes: Which routes the student refines, as :func:`routes_not_worse` finds them; None for all.
+        levels: How bright targets are, as :func:`training.levels.fit_level` finds it.
         replace: Take the place of an existing bundle.
     """
     config = checkpoint.config
@@ -235,7 +239,7 @@ def export_bundle(
         title="Any subset of T1w, T1wGd, T2w, FLAIR of the brain to the missing one of them "
         f"({_network(generator, config, refined_routes)})",
         systems_trained=systems_trained(stages_run(checkpoint)),
-        architecture=_architecture(generator, config, refined_routes),
+        architecture=_with_levels(_architecture(generator, config, refined_routes), levels),
         sources=TRAINED_CONTRASTS,
         targets=TRAINED_CONTRASTS,
         quality=tuple(quality),
@@ -281,7 +285,9 @@ def export_bundle(
     )
     shipped = {"local_discriminator": discriminator, "super_resolution": resolver}
     components = {name: _arrays(network) for name, network in shipped.items() if network is not None}
-    return write_bundle(folder, card, _arrays(generator), components=components, replace=replace)
+    prefix = "generator." if levels else ""
+    weights = {f"{prefix}{name}": values for name, values in _arrays(generator).items()}
+    return write_bundle(folder, card, weights, components=components, replace=replace)
 
 
 def _network(generator: Generator, config: TrainingConfig, refined: Sequence[Route] | None) -> str:
@@ -305,6 +311,21 @@ def _architecture(generator: Generator, config: TrainingConfig, refined: Sequenc
         else tuple(RefinedRoute(sources=sources, target=target) for sources, target in refined),
     )
     return Architecture(name="refined", parameters=msgspec.to_builtins(parameters))
+
+
+def _with_levels(architecture: Architecture, levels: Sequence[LevelModel]) -> Architecture:
+    if not levels:
+        return architecture
+    parameters = LevelledParameters(
+        architecture=architecture.name, parameters=architecture.parameters, levels=tuple(levels)
+    )
+    return Architecture(name="levelled", parameters=msgspec.to_builtins(parameters))
+
+
+def has_student(card: ModelCard) -> bool:
+    """Whether a student refines the generator of a bundle."""
+    inner = card.architecture.parameters if card.architecture.name == "levelled" else {}
+    return "refined" in (card.architecture.name, inner.get("architecture"))
 
 
 def _components(

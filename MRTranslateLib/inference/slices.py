@@ -13,6 +13,7 @@ from torch import Tensor
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.inference.device import Execution
+from MRTranslateLib.inference.level import level_gain
 from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.networks.generator import Generator, SourceSlices, one_hot
 from MRTranslateLib.progress import Progress
@@ -30,6 +31,7 @@ class SliceJob:
         indices: Slices to translate, ascending.
         brain_range: First and last slice that holds brain.
         neighbour_stride: Distance of neighbouring slices, in slices.
+        voxel_size_mm: Slice distance, height, width.
     """
 
     sources: Mapping[Contrast, NDArray[np.float32]]
@@ -37,11 +39,25 @@ class SliceJob:
     indices: NDArray[np.intp]
     brain_range: tuple[int, int]
     neighbour_stride: int
+    voxel_size_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @classmethod
     def of(cls, prepared: Prepared, target: Contrast) -> SliceJob:
         """All slices of the output, from the sources as they were prepared."""
-        return cls(prepared.slices, target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
+        grid = prepared.grid
+        return cls(
+            prepared.slices,
+            target,
+            prepared.indices,
+            prepared.brain_range,
+            grid.neighbour_stride,
+            grid.slices_voxel_size_mm,
+        )
+
+    def level_gain(self, generator: Generator, translated: NDArray[np.float32], rows: NDArray[np.intp]) -> float:
+        """What brings the translated slices ``rows`` to the level that the sources tell; 1 where they tell none."""
+        tissue = np.logical_or.reduce([source[rows] > 0 for source in self.sources.values()])
+        return level_gain(generator.levels, self.target, self.sources, self.voxel_size_mm, translated, tissue)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +136,10 @@ def translate_slices(generator: Generator, job: SliceJob, execution: Execution, 
                 runner.give_way()
                 continue
             wanted = predicted[:, job.target.channel, :height, :width]
-            result[done : done + len(rows)] = wanted.clamp(0, 1).numpy()
+            result[done : done + len(rows)] = wanted.clamp(min=0).numpy()
             done += len(rows)
+    result *= np.float32(job.level_gain(generator, result, job.indices))
+    np.clip(result, 0, 1, out=result)
     return SliceResult(result, runner.device, tuple(runner.fallbacks))
 
 

@@ -84,7 +84,7 @@ def synthesize_brain(
     """
     first, last = prepared.brain_range
     rows = np.arange(max(first, 0), min(last + 1, _shape(prepared)[0]))
-    job = SliceJob(prepared.slices, target, rows, prepared.brain_range, prepared.grid.neighbour_stride)
+    job = replace(SliceJob.of(prepared, target), indices=rows)
     made = translate_slices(generator, job, execution, progress)
     volume = np.zeros(_shape(prepared), np.float32)
     volume[rows] = made.slices

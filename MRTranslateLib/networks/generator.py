@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
+from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.unet import ConditionalUNet, UNetParameters
 
 
@@ -72,10 +73,12 @@ class Generator(nn.Module, ABC):
     Attributes:
         num_neighbours: Slices per contrast it wants, odd.
         size_multiple: Height and width must be multiples of this.
+        levels: How bright its targets are, for whoever translates a whole volume; none for most families.
     """
 
     num_neighbours: int
     size_multiple: int
+    levels: tuple[LevelModel, ...] = ()
 
     @abstractmethod
     def train_pred(self, slices: SourceSlices, target_code: Tensor, truth: Truth | None = None) -> Tensor:
@@ -150,6 +153,7 @@ _BUILT_IN = {
         needs=("monai", "einops"),
     ),
     "refined": _Family(f"{_NETWORKS}.refined:RefinedParameters", f"{_NETWORKS}.refined:RefinedGenerator"),
+    "levelled": _Family(f"{_NETWORKS}.levelled:LevelledParameters", f"{_NETWORKS}.levelled:LevelledGenerator"),
 }
 _families = dict(_BUILT_IN)
 

@@ -108,7 +108,8 @@ def search_worst_case(
     """
     chosen = chosen_slices(case, settings.num_slices)
     rows = case.prepared.indices[chosen]
-    slices = stack_slices(case.generator, case.job(case.sources), rows)
+    job = case.job(case.sources)
+    slices = stack_slices(case.generator, job, rows)
     height, width = slices.images.shape[-2:]
 
     def padded(planes: NDArray[np.generic]) -> Tensor:
@@ -116,8 +117,14 @@ def search_worst_case(
         return functional.pad(torch.from_numpy(planes.astype(np.float32)), missing)[:, None]
 
     brain = padded(case.brain[rows])
-    predict = _predictor(case, slices, settings, progress)
-    clean = predict(slices.images)
+    raw = _predictor(case, slices, settings, progress)
+    made = raw(slices.images)
+    gain = job.level_gain(case.generator, made[:, 0, : case.brain.shape[1], : case.brain.shape[2]].numpy(), rows)
+
+    def predict(images: Tensor) -> Tensor:
+        return (raw(images) * gain).clamp(0, 1)
+
+    clean = (made * gain).clamp(0, 1)
     truth = clean if case.reference is None else padded(case.reference[chosen])
     score = error_score(predict, truth, brain)
     bounds = Bounds(EVALUATION_LINF[settings.level - 1])
@@ -164,7 +171,7 @@ def _predictor(case: Case, slices: SourceSlices, settings: AdversarialSettings, 
         progress.step("adversarial", asked / total)
         asked += 1
         predicted = case.generator.fast_pred(SourceSlices(images.to(device), *others), code)
-        return predicted[:, case.target.channel, None].float().clamp(0, 1).cpu()
+        return predicted[:, case.target.channel, None].float().clamp(min=0).cpu()
 
     return predict
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -104,8 +104,7 @@ class Case:
 
     def job(self, sources: Mapping[Contrast, NDArray[np.float32]]) -> SliceJob:
         """What the generator is to do with these sources."""
-        prepared = self.prepared
-        return SliceJob(sources, self.target, prepared.indices, prepared.brain_range, prepared.grid.neighbour_stride)
+        return replace(SliceJob.of(self.prepared, self.target), sources=sources)
 
     def translated(self, sources: Mapping[Contrast, NDArray[np.float32]], progress: Progress) -> SliceResult:
         """The translation of sources, 0 outside the brain.

@@ -13,9 +13,11 @@ import yaml
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import MRTranslateError
+from MRTranslateLib.inference.level import level_signs
 from MRTranslateLib.inference.load import load_generator, load_local_discriminator
 from MRTranslateLib.models.bundle import open_bundle
 from MRTranslateLib.networks.generator import SourceSlices, build_generator
+from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator
 from MRTranslateLib.networks.refined import RefinedGenerator
 from Testing.training.conftest import TINY, tiny_scan
@@ -31,6 +33,7 @@ from training.export import (
     TRAINING_DATA,
     all_routes,
     export_bundle,
+    has_student,
     library_predict,
     quality_rows,
     routes_not_worse,
@@ -256,6 +259,31 @@ def test_the_student_does_not_change_what_the_generator_sees(united, tmp_path):
     assert size < refined.student_min_size
     slices = SourceSlices(torch.rand(1, 5, refined.num_neighbours, size, size), torch.eye(5)[:1], torch.zeros(1))
     assert refined.fast_pred(slices, torch.eye(5)[1:2]).shape == (1, 5, size, size)
+
+
+LEVEL = LevelModel(
+    target=FLAIR,
+    source=T2W,
+    intercept=-0.5,
+    per_median=0.1,
+    per_asymmetry=-1.0,
+    lowest=0.2,
+    highest=0.8,
+    num_people=9,
+    relative_error=0.1,
+)
+
+
+@pytest.mark.parametrize("refined", [False, True])
+def test_a_bundle_with_level_models_brings_its_results_to_the_level(united, checkpoint, tmp_path, refined):
+    levelled = exported(united[0] if refined else checkpoint, tmp_path / "levelled", levels=[LEVEL])
+    scan = tiny_scan("sub-c", 3)
+    rows = np.flatnonzero(scan.brain.any(axis=(1, 2)))
+    made = predict_slices(load_generator(levelled), scan, ROUTE, rows)
+    signs = level_signs(scan.images[T2W] / np.float32(255), (1.0, 1.0, 1.0))
+    tissue = np.logical_or(*(scan.images[contrast][rows] > 0 for contrast in ROUTE[0]))
+    assert np.median(made[tissue]) == pytest.approx(LEVEL.level(signs.median, signs.asymmetry), rel=1e-3)
+    assert has_student(levelled.card) is refined
 
 
 def test_a_route_is_listed_where_neither_brain_nor_lesion_lost_anything():

@@ -1,0 +1,85 @@
+"""Brings a translated volume to the level that a source as a whole tells (see networks/level_model.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.networks.level_model import LevelModel
+from MRTranslateLib.plausibility.mirrored import departure_from_mirror, without_unevenness
+from MRTranslateLib.plausibility.symmetric_grid import symmetric_grid
+from MRTranslateLib.volume import from_slices
+
+Slices = NDArray[np.float32]
+
+ASYMMETRY_PERCENTILE = 95.0
+GAIN_RANGE = (0.5, 2.0)
+"""A result is never changed by more: what would need it is not of a brain as the level's model knows them."""
+
+
+@dataclass(frozen=True)
+class LevelSigns:
+    """What a source says about the level of a target.
+
+    Attributes:
+        median: Of the source's brain, 0..1.
+        asymmetry: 95th percentile of how far voxels depart from the mirrored half of the brain, 0..1: a tumour lies on
+            one side, lesions of multiple sclerosis on both.
+    """
+
+    median: float
+    asymmetry: float
+
+
+def level_signs(source: Slices, voxel_size_mm: tuple[float, float, float]) -> LevelSigns:
+    """Measure a source.
+
+    Args:
+        source: ``(S, H, W)``, 0..1, zero outside the brain, not all zero.
+        voxel_size_mm: Slice distance, height, width.
+    """
+    volume = np.ascontiguousarray(from_slices(source))
+    brain = volume > 0
+    affine = np.diag([*reversed(voxel_size_mm), 1.0])
+    grid = symmetric_grid(volume, brain, affine)
+    share = grid.sample(brain.astype(np.float32), affine)
+    inside = share > 0.5
+    mean = (grid.sample(volume, affine) / np.maximum(share, np.float32(0.5)) * inside).astype(np.float32)
+    flat = without_unevenness(mean, inside)
+    departure = np.abs(departure_from_mirror(flat, inside))
+    asymmetry = float(np.percentile(departure[inside], ASYMMETRY_PERCENTILE)) if inside.any() else 0.0
+    return LevelSigns(float(np.median(volume[brain])), asymmetry)
+
+
+def level_gain(
+    models: tuple[LevelModel, ...],
+    target: Contrast,
+    sources: Mapping[Contrast, Slices],
+    voxel_size_mm: tuple[float, float, float],
+    translated: Slices,
+    tissue: NDArray[np.bool_],
+) -> float:
+    """What a result is to be multiplied with.
+
+    Args:
+        models: Of the generator.
+        target: Contrast of the result.
+        sources: Whole volumes ``(S, H, W)``, 0..1, zero outside the brain.
+        voxel_size_mm: Slice distance, height, width.
+        translated: Slices of the result.
+        tissue: Same shape, the brain.
+
+    Returns:
+        1 where no model speaks of the target, its source is not given, or there is nothing to measure.
+    """
+    model = next((model for model in models if model.target == target), None)
+    if model is None or model.source not in sources or not sources[model.source].any() or not tissue.any():
+        return 1.0
+    signs = level_signs(sources[model.source], voxel_size_mm)
+    present = float(np.median(translated[tissue]))
+    lowest, highest = GAIN_RANGE
+    return float(np.clip(model.level(signs.median, signs.asymmetry) / max(present, 1e-3), lowest, highest))

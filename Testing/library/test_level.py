@@ -1,0 +1,147 @@
+"""The level of a target: told from a source as a whole, and what a result is brought to."""
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import ModelError
+from MRTranslateLib.inference.device import Execution
+from MRTranslateLib.inference.level import GAIN_RANGE, level_gain, level_signs
+from MRTranslateLib.inference.slices import SliceJob, translate_slices
+from MRTranslateLib.networks.generator import build_generator
+from MRTranslateLib.networks.level_model import LevelModel
+from MRTranslateLib.progress import Progress
+from Testing.library.conftest import CopyGenerator
+
+T1W, T2W, FLAIR = Contrast.T1W, Contrast.T2W, Contrast.FLAIR
+VOXEL_MM = (2.0, 2.0, 2.0)
+MODEL = LevelModel(
+    target=FLAIR,
+    source=T2W,
+    intercept=-0.9,
+    per_median=1.4,
+    per_asymmetry=-3.9,
+    lowest=0.35,
+    highest=0.75,
+    num_people=14,
+    relative_error=0.11,
+)
+SIZE = {"num_neighbours": 1, "widths": [8, 8], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
+ARCHITECTURE = ("unet25d", SIZE)
+
+
+def head(blob=0.0, tilt_deg=0.0):
+    """A symmetric brain ``(S, H, W)`` of 2 mm voxels with ventricles, and a brighter ball on the right side alone."""
+    z, y, x = np.mgrid[-36:37, -44:45, -36:37].astype(np.float32)
+    brain = (z / 32) ** 2 + (y / 40) ** 2 + (x / 32) ** 2 < 1
+    image = np.where(brain, 0.4, 0) + 0.5 * brain * ((z / 8) ** 2 + (y / 14) ** 2 + (np.abs(x) / 5) ** 2 < 1)
+    image += blob * (z**2 + (y - 10) ** 2 + (x - 17) ** 2 < 9**2)
+    turned = ndimage.rotate(image, tilt_deg, axes=(1, 2), reshape=False, order=1) if tilt_deg else image
+    return np.clip(turned, 0, 1).astype(np.float32)
+
+
+def job(sources, indices=None):
+    count = len(next(iter(sources.values())))
+    rows = np.arange(count) if indices is None else indices
+    return SliceJob(sources, FLAIR, rows, (0, count - 1), 1, VOXEL_MM)
+
+
+class LevelledCopy(CopyGenerator):
+    levels = (MODEL,)
+
+
+def test_the_median_is_that_of_the_brain():
+    assert level_signs(head(), VOXEL_MM).median == pytest.approx(0.4)
+
+
+def test_a_symmetric_brain_has_no_asymmetry_and_one_sided_brightness_has():
+    assert level_signs(head(), VOXEL_MM).asymmetry < 0.005
+    assert level_signs(head(blob=0.4), VOXEL_MM).asymmetry > 0.02
+
+
+def test_a_tilted_head_is_as_symmetric_as_an_upright_one():
+    assert level_signs(head(tilt_deg=10), VOXEL_MM).asymmetry < 0.01
+
+
+def test_thick_slices_are_as_asymmetric_as_thin_ones():
+    thin = head(blob=0.4)
+    thick = level_signs(np.ascontiguousarray(thin[::3]), (6.0, 2.0, 2.0))
+    assert thick.asymmetry == pytest.approx(level_signs(thin, VOXEL_MM).asymmetry, rel=0.1)
+
+
+def test_it_does_not_matter_which_side_is_ill():
+    image = head(blob=0.4)
+    other = level_signs(np.ascontiguousarray(image[:, :, ::-1]), VOXEL_MM)
+    assert level_signs(image, VOXEL_MM).asymmetry == pytest.approx(other.asymmetry, rel=0.05)
+
+
+def test_the_level_is_the_exponential_of_a_line():
+    assert MODEL.level(0.3, 0.02) == pytest.approx(math.exp(-0.9 + 1.4 * 0.3 - 3.9 * 0.02))
+
+
+@pytest.mark.parametrize(("median", "level"), [(0.9, 0.75), (-2.0, 0.35)])
+def test_no_level_is_told_beyond_those_of_the_training_people(median, level):
+    assert MODEL.level(median, 0.0) == level
+
+
+def test_a_result_is_brought_to_the_level_that_the_source_tells():
+    source = head(blob=0.4)
+    signs = level_signs(source, VOXEL_MM)
+    result = translate_slices(LevelledCopy(), job({T2W: source}), Execution("cpu", "fp32", 1), Progress())
+    assert np.median(result.slices[source > 0]) == pytest.approx(MODEL.level(signs.median, signs.asymmetry), rel=1e-4)
+
+
+def test_the_level_of_some_slices_is_told_from_the_whole_volume():
+    source = head(blob=0.4)
+    few = np.arange(30, 40)
+    result = translate_slices(LevelledCopy(), job({T2W: source}, few), Execution("cpu", "fp32", 1), Progress())
+    signs = level_signs(source, VOXEL_MM)
+    assert np.median(result.slices[source[few] > 0]) == pytest.approx(
+        MODEL.level(signs.median, signs.asymmetry), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(("models", "sources"), [((), {T2W}), ((MODEL,), {T1W})], ids=["no model", "no such source"])
+def test_without_model_or_source_a_result_is_left_as_it_is(models, sources):
+    source = head()
+    given = dict.fromkeys(sources, source)
+    assert level_gain(models, FLAIR, given, VOXEL_MM, source, source > 0) == 1.0
+
+
+def test_another_target_is_left_as_it_is():
+    source = head()
+    assert level_gain((MODEL,), T1W, {T2W: source}, VOXEL_MM, source, source > 0) == 1.0
+
+
+def test_an_empty_source_tells_nothing():
+    source = head()
+    assert level_gain((MODEL,), FLAIR, {T2W: 0 * source}, VOXEL_MM, source, source > 0) == 1.0
+
+
+def test_a_result_is_never_changed_by_more_than_the_range():
+    source = head()
+    assert level_gain((MODEL,), FLAIR, {T2W: source}, VOXEL_MM, source / 100, source > 0) == GAIN_RANGE[1]
+
+
+def test_a_levelled_generator_is_its_own_generator_with_models():
+    name, parameters = ARCHITECTURE
+    levels = [msgspec.to_builtins(MODEL)]
+    levelled = build_generator("levelled", {"architecture": name, "parameters": parameters, "levels": levels})
+    assert levelled.levels == (MODEL,)
+    assert levelled.size_multiple == build_generator(name, parameters).size_multiple
+
+
+def test_two_levels_of_one_target_are_refused():
+    name, parameters = ARCHITECTURE
+    levels = msgspec.to_builtins([MODEL, MODEL])
+    with pytest.raises(ModelError, match="each target once"):
+        build_generator("levelled", {"architecture": name, "parameters": parameters, "levels": levels})
+
+
+def test_the_level_of_a_contrast_from_itself_is_refused():
+    with pytest.raises(ValueError, match="cannot be told from itself"):
+        msgspec.structs.replace(MODEL, source=FLAIR).__post_init__()

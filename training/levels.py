@@ -1,0 +1,98 @@
+"""Fits how bright a target is from a source as a whole: a ridge regression over the training people.
+
+Two signs for some fifteen people are as much as can be fitted; which two was decided on the training people, each told
+from the others. For FLAIR from T2w they halve the error of a constant (0.11 against 0.21 of the logarithm), which no
+pair of signs does when people are shuffled. From T1w, or for other targets, they are no better than a constant or than
+the generator's own level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.inference.level import level_signs
+from MRTranslateLib.networks.level_model import LevelModel
+from training.data.cache import CachedScan
+
+RIDGE = 1.0
+"""Weight of the squared slopes, of standardised signs, against the sum of squared errors."""
+MIN_PEOPLE = 5
+VOXEL_MM = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A log-linear relation in the signs' own units."""
+
+    intercept: float
+    slopes: NDArray[np.float64]
+
+    def log_level(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
+        level: NDArray[np.float64] = self.intercept + signs @ self.slopes
+        return level
+
+
+def fit_levels(scans: Sequence[CachedScan], wanted: Mapping[Contrast, Contrast]) -> tuple[LevelModel, ...]:
+    """:func:`fit_level` for each target and the source that tells its level."""
+    return tuple(fit_level(scans, target, source) for target, source in wanted.items())
+
+
+def fit_level(scans: Sequence[CachedScan], target: Contrast, source: Contrast) -> LevelModel:
+    """The level of ``target`` from ``source``.
+
+    Args:
+        scans: Of the training people; those without either contrast are passed over.
+        target: Whose median is told.
+        source: From which.
+
+    Raises:
+        ValueError: If fewer than ``MIN_PEOPLE`` people have both.
+    """
+    known = [scan for scan in scans if {target, source} <= scan.images.keys()]
+    people = [scan.case_id.partition("_")[0] for scan in known]
+    if len(set(people)) < MIN_PEOPLE:
+        raise ValueError(f"{len(set(people))} people have {source} and {target}: {MIN_PEOPLE} are needed for a level")
+    measured = [level_signs(_unit(scan, source), VOXEL_MM) for scan in known]
+    signs = np.array([(each.median, each.asymmetry) for each in measured])
+    medians = np.array([np.median(scan.images[target][scan.brain]) / 255 for scan in known])
+    line = _fitted(signs, np.log(medians))
+    return LevelModel(
+        target=target,
+        source=source,
+        intercept=line.intercept,
+        per_median=float(line.slopes[0]),
+        per_asymmetry=float(line.slopes[1]),
+        lowest=float(medians.min()),
+        highest=float(medians.max()),
+        num_people=len(set(people)),
+        relative_error=_error_on_others(signs, np.log(medians), people),
+    )
+
+
+def _unit(scan: CachedScan, contrast: Contrast) -> NDArray[np.float32]:
+    """A contrast as the library prepares it: 0..1, zero outside the brain."""
+    return np.divide(scan.images[contrast] * scan.brain, np.float32(255), dtype=np.float32)
+
+
+def _fitted(signs: NDArray[np.float64], wanted: NDArray[np.float64]) -> _Line:
+    middle, spread = signs.mean(axis=0), np.maximum(signs.std(axis=0), 1e-6)
+    standard = (signs - middle) / spread
+    small = RIDGE * np.eye(standard.shape[1])
+    slopes = np.linalg.solve(standard.T @ standard + small, standard.T @ (wanted - wanted.mean())) / spread
+    return _Line(float(wanted.mean() - middle @ slopes), slopes)
+
+
+def _error_on_others(signs: NDArray[np.float64], wanted: NDArray[np.float64], people: Sequence[str]) -> float:
+    """Each person told by a line through the others; root mean square of the logarithm's error."""
+    squares = []
+    for person in set(people):
+        own = np.array([other == person for other in people])
+        line = _fitted(signs[~own], wanted[~own])
+        squares += list(np.square(line.log_level(signs[own]) - wanted[own]))
+    return math.sqrt(sum(squares) / len(squares))
