@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import CancelledError, InputError, UsageError
 from MRTranslateLib.io import read_volume, write_volume
 from MRTranslateLib.models.bundle import write_bundle
 from MRTranslateLib.models.limits import RobustnessLimit
+from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.robustness.adversarial import AdversarialSettings
 from MRTranslateLib.robustness.plan import RobustnessPlan
@@ -187,6 +189,31 @@ def test_the_search_is_not_repeated_when_the_run_goes_on(run, generator):
     generator.num_slices = 0
     assert run(adversarial=settings).report.adversarial == first
     assert generator.num_slices == 0
+
+
+def test_the_search_judges_results_at_the_level_that_the_sources_tell(generator, coarse_bundle, tmp_path):
+    def worst(level):
+        generator.levels = (constant_level(level),)
+        settings = AdversarialSettings(num_queries=10, num_slices=1)
+        return run_small(coarse_bundle.folder, tmp_path / f"{level}", adversarial=settings).report.adversarial
+
+    low, high = worst(0.4), worst(0.6)
+    assert high.worst_score == pytest.approx(1.5 * low.worst_score, rel=1e-3)
+    assert high.relative == pytest.approx(low.relative, rel=1e-3)
+
+
+def constant_level(level):
+    return LevelModel(
+        target=Contrast.FLAIR,
+        source=Contrast.T1W,
+        intercept=0.0,
+        per_median=0.0,
+        per_asymmetry=0.0,
+        lowest=level,
+        highest=level,
+        num_people=5,
+        relative_error=0.1,
+    )
 
 
 class Page(HTMLParser):
