@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, MRTranslateError, UsageError
 
 if TYPE_CHECKING:
@@ -109,6 +110,14 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z")
     export.add_argument("--baseline", type=Path, metavar="FILE", help="scores that the baseline command wrote")
     export.add_argument("--reported-routes", action="store_true", help="measure 7 routes instead of all 28")
+    export.add_argument(
+        "--level",
+        nargs=2,
+        action="append",
+        type=Contrast,
+        metavar=("TARGET", "SOURCE"),
+        help="tell how bright a target is from a source as a whole, FLAIR T2w for example; may be given several times",
+    )
     export.add_argument(
         "--predecessor", metavar="MODEL", help="the installed model that this one replaces, for its card"
     )
@@ -376,8 +385,8 @@ def _export(options: argparse.Namespace) -> None:
         card = ModelStore().find(options.predecessor).card
         former = Predecessor(name=card.name, version=card.version, quality=card.quality)
     shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
-    if wanted := checkpoint.config.data.levelled:
-        shared["levels"] = fit_levels(_prepared(scans, "train", ()), wanted)
+    if options.level:
+        shared["levels"] = fit_levels(_prepared(scans, "train", ()), dict(options.level))
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
     scores, refined = score_routes(library_predict(bundle, threads=options.threads), val, routes), None

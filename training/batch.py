@@ -52,8 +52,7 @@ class StepBatch:
     Attributes:
         slices: What the generator is given.
         target_code: ``(B, 5)``, every acquired contrast that is withheld.
-        truth: ``(B, 5, H, W)``, middle slices of every acquired contrast, not changed in brightness but for levelled
-            targets.
+        truth: ``(B, 5, H, W)``, middle slices of every acquired contrast, not changed in brightness.
         stacks: ``(B, 5, N, H, W)``, the same with neighbouring slices, as many as the stage asked for.
         brain: ``(B, 1, H, W)``, 0/1.
         lesion: ``(B, 1, H, W)``, 0/1.
@@ -84,13 +83,12 @@ class StepBatch:
 def step_batch(batch: TrainingBatch, source_images: Tensor, num_neighbours: int) -> StepBatch:
     """From a drawn batch and its augmented sources, of which the generator sees the middle slices."""
     middle = batch.images.shape[2] // 2
-    wanted = batch.images * batch.gain[:, :, None, None, None]
     seen = source_images[:, :, middle - num_neighbours // 2 : middle + num_neighbours // 2 + 1]
     return StepBatch(
         SourceSlices(seen, batch.availability, batch.height),
         batch.target_code,
-        wanted[:, :, middle],
-        wanted,
+        batch.images[:, :, middle],
+        batch.images,
         batch.brain,
         batch.lesion,
     )

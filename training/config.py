@@ -44,9 +44,6 @@ class DataConfig(Section, frozen=True, kw_only=True):
         source_count_weights: Relative frequency of 1, 2 and 3 sources.
         views: Along which axis scans are cut into slices; several make one generator learn from all of them, for a mean
             of views (METHODS 9.4). What ships is cut axially.
-        levelled: Targets that are scaled to the same brain median in everybody wherever the source named with them is
-            given. For targets whose level is set from that source afterwards (:mod:`MRTranslateLib.inference.level`):
-            the generator need not learn by heart how bright each person's is.
     """
 
     realign: tuple[str, ...]
@@ -54,7 +51,6 @@ class DataConfig(Section, frozen=True, kw_only=True):
     lesion_fraction: float
     source_count_weights: tuple[float, float, float]
     views: tuple[Literal["axial", "coronal", "sagittal"], ...] = ("axial",)
-    levelled: dict[Contrast, Contrast] = {}
 
     def __post_init__(self) -> None:
         if not self.views or len(set(self.views)) < len(self.views):

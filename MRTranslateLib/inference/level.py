@@ -19,6 +19,8 @@ Slices = NDArray[np.float32]
 ASYMMETRY_PERCENTILE = 95.0
 GAIN_RANGE = (0.5, 2.0)
 """A result is never changed by more: what would need it is not of a brain as the level's model knows them."""
+MEDIAN_RANGE = (0.05, 0.95)
+"""Nor is a result that is nearly black or nearly white."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,42 @@ def level_signs(source: Slices, voxel_size_mm: tuple[float, float, float]) -> Le
     return LevelSigns(float(np.median(volume[brain])), asymmetry)
 
 
-def level_gain(
+@dataclass(frozen=True)
+class LevelCurve:
+    """Brings a result's median to a level; black stays black.
+
+    What is brighter than the median, lesions above all, follows half as far: 1 is the target's brightest whatever the
+    level, so the generator knows better how bright it is. On validation people the same gain for all values cost
+    lesions 0.6 dB more and gained the brain nothing.
+
+    Attributes:
+        median: Of the result as it is, above 0 and below 1.
+        level: What it becomes, above 0.
+    """
+
+    median: float
+    level: float
+
+    def __call__(self, values: Slices) -> Slices:
+        """The changed values, 0..1; ``values`` may exceed that range and are cut off."""
+        gain = self.level / self.median
+        slope = ((1 + gain) / 2 - self.level) / (1 - self.median)
+        cut = np.clip(values, 0, 1)
+        changed = np.minimum(cut, np.float32(self.median)) * np.float32(gain)
+        changed += np.maximum(cut - np.float32(self.median), 0) * np.float32(slope)
+        raised: Slices = np.clip(changed, 0, 1, out=changed)
+        return raised
+
+
+def level_curve(
     models: tuple[LevelModel, ...],
     target: Contrast,
     sources: Mapping[Contrast, Slices],
     voxel_size_mm: tuple[float, float, float],
     translated: Slices,
     tissue: NDArray[np.bool_],
-) -> float:
-    """What a result is to be multiplied with.
+) -> LevelCurve | None:
+    """What a result is to be changed by.
 
     Args:
         models: Of the generator.
@@ -74,12 +103,15 @@ def level_gain(
         tissue: Same shape, the brain.
 
     Returns:
-        1 where no model speaks of the target, its source is not given, or there is nothing to measure.
+        None where no model speaks of the target, its source is not given, or there is nothing to measure.
     """
     model = next((model for model in models if model.target == target), None)
     if model is None or model.source not in sources or not sources[model.source].any() or not tissue.any():
-        return 1.0
+        return None
+    median = float(np.median(translated[tissue]))
+    if not MEDIAN_RANGE[0] <= median <= MEDIAN_RANGE[1]:
+        return None
     signs = level_signs(sources[model.source], voxel_size_mm)
-    present = float(np.median(translated[tissue]))
     lowest, highest = GAIN_RANGE
-    return float(np.clip(model.level(signs.median, signs.asymmetry) / max(present, 1e-3), lowest, highest))
+    gain = np.clip(model.level(signs.median, signs.asymmetry) / median, lowest, highest)
+    return LevelCurve(median, float(gain) * median)

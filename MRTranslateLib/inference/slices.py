@@ -13,7 +13,7 @@ from torch import Tensor
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.inference.device import Execution
-from MRTranslateLib.inference.level import level_gain
+from MRTranslateLib.inference.level import LevelCurve, level_curve
 from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.networks.generator import Generator, SourceSlices, one_hot
 from MRTranslateLib.progress import Progress
@@ -54,10 +54,12 @@ class SliceJob:
             grid.slices_voxel_size_mm,
         )
 
-    def level_gain(self, generator: Generator, translated: NDArray[np.float32], rows: NDArray[np.intp]) -> float:
-        """What brings the translated slices ``rows`` to the level that the sources tell; 1 where they tell none."""
+    def level_curve(
+        self, generator: Generator, translated: NDArray[np.float32], rows: NDArray[np.intp]
+    ) -> LevelCurve | None:
+        """What brings the translated slices ``rows`` to the level that the sources tell; None where they tell none."""
         tissue = np.logical_or.reduce([source[rows] > 0 for source in self.sources.values()])
-        return level_gain(generator.levels, self.target, self.sources, self.voxel_size_mm, translated, tissue)
+        return level_curve(generator.levels, self.target, self.sources, self.voxel_size_mm, translated, tissue)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +138,10 @@ def translate_slices(generator: Generator, job: SliceJob, execution: Execution, 
                 runner.give_way()
                 continue
             wanted = predicted[:, job.target.channel, :height, :width]
-            result[done : done + len(rows)] = wanted.clamp(min=0).numpy()
+            result[done : done + len(rows)] = wanted.clamp(0, 1).numpy()
             done += len(rows)
-    result *= np.float32(job.level_gain(generator, result, job.indices))
-    np.clip(result, 0, 1, out=result)
-    return SliceResult(result, runner.device, tuple(runner.fallbacks))
+    curve = job.level_curve(generator, result, job.indices)
+    return SliceResult(result if curve is None else curve(result), runner.device, tuple(runner.fallbacks))
 
 
 def stack_slices(generator: Generator, job: SliceJob, rows: NDArray[np.intp]) -> SourceSlices:

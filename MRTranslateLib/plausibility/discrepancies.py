@@ -24,6 +24,8 @@ MIN_VOLUME_ML = 0.6
 BROAD_ML, MIN_BROAD_SCORE = 15.0, 2.0
 """What is larger than the first and fainter than the second is unevenness of brightness, not a structure."""
 MAX_VOLUME_ML = 60.0
+MAX_ERASED_SHARE = 0.5
+"""Of what may be a hallucination; if an erased lesion takes more of it, both are that lesion."""
 
 
 def find_discrepancies(
@@ -80,7 +82,7 @@ def _findings(
         behind = erasure_behind(hit.region, hit.score, synthetic, sources, brain)
         if behind is not None and words.is_a_structure(behind):
             erasures.append(behind)
-        elif words.is_a_structure(hit) and not (erased & hit.region.mask).any():  # else tissue there
+        elif words.is_a_structure(hit) and erased[hit.region.mask].mean() <= MAX_ERASED_SHARE:  # else tissue there
             findings.append(words.finding("hallucination", hit.region, hit.sign, hit.score, None))
     named: NDArray[np.bool_] = np.zeros_like(brain)
     for miss in sorted(erasures, key=lambda miss: -miss.score):

@@ -18,7 +18,7 @@ from MRTranslateLib.plausibility.mirrored import (
     without_unevenness,
 )
 from MRTranslateLib.plausibility.report import Sign
-from MRTranslateLib.plausibility.standing_out import Region, regions_standing_out
+from MRTranslateLib.plausibility.standing_out import LARGEST_VOXELS, Region, regions_standing_out
 
 Image = NDArray[np.float32]
 
@@ -32,8 +32,6 @@ LESION_SIGN: Mapping[Contrast, Sign] = {
 """How water-rich lesions show; an enhancing rim is no lesion that other contrasts must show, and is not sought."""
 MIN_DEPARTURE = 0.05
 """Height of a smoothed peak of either kind of evidence that is looked at."""
-LARGEST_VOXELS = 2500
-"""20 ml; of a larger lesion its core is listed."""
 MIN_STRENGTH_DEEP, MIN_STRENGTH_SUPERFICIAL = 0.11, 0.30
 """Of both kinds of evidence together, mean over the region. Folds and sulci differ between the halves and blur the
 relation of contrasts, hence the second beside the surface: there real scans had up to 0.27 where nothing had vanished,

@@ -13,7 +13,7 @@ from MRTranslateLib.plausibility.counterpart import explained_share
 from MRTranslateLib.plausibility.expectation import typical_size, unexplained
 from MRTranslateLib.plausibility.mirrored import beyond_mirror, without_unevenness
 from MRTranslateLib.plausibility.report import Sign
-from MRTranslateLib.plausibility.standing_out import Region, regions_standing_out
+from MRTranslateLib.plausibility.standing_out import LARGEST_VOXELS, Region, regions_standing_out
 
 Image = NDArray[np.float32]
 
@@ -24,7 +24,7 @@ MIN_CONTRAST = 0.12
 MIN_DEPTH_VOXELS = 2.0
 """Mean distance from the surface of the brain, 4 mm: a rim along the surface has less, a ball of 1 ml that touches it
 6 mm. Rims are partial volume and uneven brightness."""
-MAX_EXPLAINED, MAX_EXPLAINED_BESIDE_LESION = 0.3, 0.15
+MAX_EXPLAINED, MAX_EXPLAINED_BESIDE_LESION = 0.35, 0.15
 """More than this share explained by the sources in and around the region is a counterpart; the second where a source
 departs from its own mirrored half by more than ``SOURCE_DEPARTURE``."""
 SOURCE_DEPARTURE = 0.08
@@ -57,7 +57,9 @@ def find_hallucinations(synthetic: Image, sources: Sequence[Image], brain: NDArr
     found = []
     signs: tuple[tuple[Sign, int], ...] = (("bright", 1), ("dark", -1))
     for sign, factor in signs:
-        for region in regions_standing_out(factor * departure, factor * residual, MIN_DEPARTURE):
+        for region in regions_standing_out(
+            factor * departure, factor * residual, MIN_DEPARTURE, largest_voxels=LARGEST_VOXELS
+        ):
             around = region.grown(SURROUNDINGS_VOXELS) & brain
             beside = max(float(np.percentile(away[around], 95)) for away in source_departures) > SOURCE_DEPARTURE
             score = region.height / MIN_DEPARTURE

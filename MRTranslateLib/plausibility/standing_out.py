@@ -16,6 +16,8 @@ SEPARATION_VOXELS = 3
 """No second region is sought within this of the first."""
 REACH_VOXELS = 20
 """A region ends so far from its peak, 4 cm along each axis: no larger structure is listed, and it saves time."""
+LARGEST_VOXELS = 2500
+"""20 ml; of a larger structure the core is listed."""
 HEIGHTS = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Shares of its peak at which a region ends."""
 MAX_PEAKS = 20

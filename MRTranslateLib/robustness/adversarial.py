@@ -119,12 +119,15 @@ def search_worst_case(
     brain = padded(case.brain[rows])
     raw = _predictor(case, slices, settings, progress)
     made = raw(slices.images)
-    gain = job.level_gain(case.generator, made[:, 0, : case.brain.shape[1], : case.brain.shape[2]].numpy(), rows)
+    curve = job.level_curve(case.generator, made[:, 0, : case.brain.shape[1], : case.brain.shape[2]].numpy(), rows)
+
+    def levelled(predicted: Tensor) -> Tensor:
+        return predicted if curve is None else torch.from_numpy(curve(predicted.numpy()))
 
     def predict(images: Tensor) -> Tensor:
-        return (raw(images) * gain).clamp(0, 1)
+        return levelled(raw(images))
 
-    clean = (made * gain).clamp(0, 1)
+    clean = levelled(made)
     truth = clean if case.reference is None else padded(case.reference[chosen])
     score = error_score(predict, truth, brain)
     bounds = Bounds(EVALUATION_LINF[settings.level - 1])
@@ -171,7 +174,7 @@ def _predictor(case: Case, slices: SourceSlices, settings: AdversarialSettings, 
         progress.step("adversarial", asked / total)
         asked += 1
         predicted = case.generator.fast_pred(SourceSlices(images.to(device), *others), code)
-        return predicted[:, case.target.channel, None].float().clamp(min=0).cpu()
+        return predicted[:, case.target.channel, None].float().clamp(0, 1).cpu()
 
     return predict
 

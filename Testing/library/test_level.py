@@ -10,7 +10,7 @@ from scipy import ndimage
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.inference.device import Execution
-from MRTranslateLib.inference.level import GAIN_RANGE, level_gain, level_signs
+from MRTranslateLib.inference.level import GAIN_RANGE, LevelCurve, level_curve, level_signs
 from MRTranslateLib.inference.slices import SliceJob, translate_slices
 from MRTranslateLib.networks.generator import build_generator
 from MRTranslateLib.networks.level_model import LevelModel
@@ -105,26 +105,52 @@ def test_the_level_of_some_slices_is_told_from_the_whole_volume():
     )
 
 
+def curve_of(models, target, sources, translated):
+    return level_curve(models, target, sources, VOXEL_MM, translated, translated > 0)
+
+
 @pytest.mark.parametrize(("models", "sources"), [((), {T2W}), ((MODEL,), {T1W})], ids=["no model", "no such source"])
 def test_without_model_or_source_a_result_is_left_as_it_is(models, sources):
     source = head()
-    given = dict.fromkeys(sources, source)
-    assert level_gain(models, FLAIR, given, VOXEL_MM, source, source > 0) == 1.0
+    assert curve_of(models, FLAIR, dict.fromkeys(sources, source), source) is None
 
 
 def test_another_target_is_left_as_it_is():
-    source = head()
-    assert level_gain((MODEL,), T1W, {T2W: source}, VOXEL_MM, source, source > 0) == 1.0
+    assert curve_of((MODEL,), T1W, {T2W: head()}, head()) is None
 
 
 def test_an_empty_source_tells_nothing():
-    source = head()
-    assert level_gain((MODEL,), FLAIR, {T2W: 0 * source}, VOXEL_MM, source, source > 0) == 1.0
+    assert curve_of((MODEL,), FLAIR, {T2W: 0 * head()}, head()) is None
+
+
+def test_a_result_that_is_nearly_black_is_left_as_it_is():
+    assert curve_of((MODEL,), FLAIR, {T2W: head()}, head() / 100) is None
 
 
 def test_a_result_is_never_changed_by_more_than_the_range():
-    source = head()
-    assert level_gain((MODEL,), FLAIR, {T2W: source}, VOXEL_MM, source / 100, source > 0) == GAIN_RANGE[1]
+    dark = head() / 4
+    curve = curve_of((MODEL,), FLAIR, {T2W: head()}, dark)
+    assert curve.level == pytest.approx(GAIN_RANGE[1] * np.median(dark[dark > 0]))
+
+
+def test_the_curve_leads_from_black_by_the_level_to_half_the_gain():
+    curve = LevelCurve(median=0.5, level=0.4)
+    made = curve(np.array([0, 0.25, 0.5, 0.75, 1.0], np.float32))
+    np.testing.assert_allclose(made, [0, 0.2, 0.4, 0.65, 0.9], rtol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.3, 0.5, 0.74])
+def test_the_curve_keeps_order_and_range(level):
+    values = np.linspace(-0.1, 1.2, 200, dtype=np.float32)
+    made = LevelCurve(median=0.5, level=level)(values)
+    assert (np.diff(made) >= 0).all()
+    assert made.min() == 0
+    assert made.max() <= 1
+
+
+def test_at_its_own_level_a_result_stays_as_it_is():
+    values = np.linspace(0, 1, 50, dtype=np.float32)
+    np.testing.assert_allclose(LevelCurve(median=0.5, level=0.5)(values), values, atol=1e-6)
 
 
 def test_a_levelled_generator_is_its_own_generator_with_models():

@@ -9,9 +9,7 @@ import pytest
 import torch
 
 from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.networks.unet import TYPICAL_LEVEL
 from Testing.training.pretended_device import DEVICE, PretendedDevice
-from training.batch import step_batch
 from training.data.sampler import SliceSampler, StoredBatch
 
 
@@ -155,38 +153,3 @@ def test_conversion_is_exact_for_every_stored_value(sampler):
 def test_given_lists_what_is_available(sampler):
     batch = sampler.draw(7, 3)
     assert torch.equal(batch.given, batch.availability.nonzero())
-
-
-@pytest.fixture
-def levelled(tiny_scans, tiny_config):
-    data = msgspec.structs.replace(tiny_config.data, levelled={Contrast.FLAIR: Contrast.T2W})
-    return SliceSampler(tiny_scans, data, num_neighbours=3, seed=5)
-
-
-@pytest.mark.parametrize("given", [True, False])
-def test_a_levelled_target_has_the_same_median_in_everybody_where_its_source_is_given(levelled, tiny_scans, given):
-    medians = [np.median(scan.images[Contrast.FLAIR][scan.brain]) / 255 for scan in tiny_scans]
-    allowed = [TYPICAL_LEVEL[Contrast.FLAIR.channel] / median for median in medians] if given else [1.0]
-    batches = [levelled.draw(step, 1) for step in range(30)]
-    gains = [
-        float(batch.gain[0, Contrast.FLAIR.channel])
-        for batch in batches
-        if bool(batch.availability[0, Contrast.T2W.channel]) is given
-    ]
-    assert gains
-    assert all(any(gain == pytest.approx(value) for value in allowed) for gain in gains)
-
-
-def test_the_truth_of_a_step_is_levelled_and_its_sources_are_not(levelled):
-    drawn = next(batch for batch in (levelled.draw(step, 2) for step in range(30)) if (batch.gain != 1).any())
-    made = step_batch(drawn, drawn.images, 3)
-    assert torch.equal(made.slices.images, drawn.images)
-    assert torch.equal(made.truth, drawn.images[:, :, 1] * drawn.gain[:, :, None, None])
-
-
-def test_no_other_target_is_levelled_and_no_source(levelled, sampler):
-    for step in range(10):
-        batch, plain = levelled.draw(step, 2), sampler.draw(step, 2)
-        others = [contrast.channel for contrast in Contrast if contrast != Contrast.FLAIR]
-        assert (batch.gain[:, others] == 1).all()
-        assert torch.equal(batch.images, plain.images)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.networks.unet import TYPICAL_LEVEL
 from training.config import DataConfig
 from training.data.cache import CachedScan
 
@@ -33,7 +32,6 @@ class TrainingBatch:
         images: ``(B, 5, N, H, W)`` float32 0..1, every acquired contrast, the sources and the targets alike.
         acquired: ``(B, 5)``, 1 where the person has the contrast.
         availability: ``(B, 5)``, 1 where it is given to the generator; a proper, non-empty subset of ``acquired``.
-        gain: ``(B, 5)``, what each target is to be multiplied with; 1 but for levelled targets.
         height: ``(B,)``, 0 at the lowest and 1 at the highest slice of the brain.
         brain: ``(B, 1, H, W)``, 1 inside the brain.
         lesion: ``(B, 1, H, W)``, 1 inside a drawn lesion.
@@ -44,7 +42,6 @@ class TrainingBatch:
     images: Tensor
     acquired: Tensor
     availability: Tensor
-    gain: Tensor
     height: Tensor
     brain: Tensor
     lesion: Tensor
@@ -64,7 +61,6 @@ class StoredBatch:
         images: ``(B, 5, N, H, W)`` uint8, 255 is the 99.5th percentile of the brain.
         acquired: ``(B, 5)`` float32 0/1.
         availability: ``(B, 5)`` float32 0/1.
-        gain: ``(B, 5)`` float32.
         height: ``(B,)`` float32 0..1.
         brain: ``(B, 1, H, W)`` bool.
         lesion: ``(B, 1, H, W)`` bool.
@@ -73,7 +69,6 @@ class StoredBatch:
     images: Tensor
     acquired: Tensor
     availability: Tensor
-    gain: Tensor
     height: Tensor
     brain: Tensor
     lesion: Tensor
@@ -94,7 +89,6 @@ class StoredBatch:
 
         return cls(
             make(NUM_CONTRASTS, num_neighbours, *size, dtype=torch.uint8),
-            make(NUM_CONTRASTS),
             make(NUM_CONTRASTS),
             make(NUM_CONTRASTS),
             make(),
@@ -121,7 +115,6 @@ class SliceSampler:
         self.config, self.num_neighbours, self.seed = config, num_neighbours, seed
         self._brain_slices = [np.flatnonzero(scan.brain.any(axis=(1, 2))) for scan in self.scans]
         self._lesion_slices = [np.flatnonzero(scan.lesion.any(axis=(1, 2))) for scan in self.scans]
-        self._gains = [_levelling_gains(scan, config.levelled) for scan in self.scans]
 
     def draw(
         self, step: int, batch_size: int, *, rows: Iterable[int] | None = None, num_neighbours: int | None = None
@@ -172,10 +165,6 @@ class SliceSampler:
         acquired[:] = 0
         acquired[[contrast.channel for contrast in scan.images]] = 1
         one["availability"][0] = self._draw_sources(acquired, rng)
-        one["gain"][0] = 1
-        for target, source in self.config.levelled.items():
-            if one["availability"][0, source.channel]:
-                one["gain"][0, target.channel] = self._gains[person].get(target, 1.0)
         one["height"][0] = (middle - brain_slices[0]) / max(brain_slices[-1] - brain_slices[0], 1)
         _fill_window(one["brain"][0, 0], scan.brain[middle], window)
         _fill_window(one["lesion"][0, 0], scan.lesion[middle], window)
@@ -202,15 +191,6 @@ class SliceSampler:
             spare = length - crop
             starts.append(int(rng.integers(0, spare + 1)) if spare > 0 else spare // 2)
         return (starts[0], starts[1]), self.config.crop_voxels
-
-
-def _levelling_gains(scan: CachedScan, targets: Iterable[Contrast]) -> dict[Contrast, float]:
-    """What brings each target that the person has to its typical level, by the median of the brain."""
-    return {
-        target: TYPICAL_LEVEL[target.channel] * 255 / max(float(np.median(scan.images[target][scan.brain])), 1.0)
-        for target in targets
-        if target in scan.images
-    }
 
 
 def _to_unit(images: Tensor) -> Tensor:
