@@ -181,6 +181,25 @@ class UncertaintyRecord(_Record, frozen=True, kw_only=True):
     report: UncertaintyReport
 
 
+class LevelRecord(_Record, frozen=True, kw_only=True):
+    """How the result's brightness was changed after the network.
+
+    Attributes:
+        source: Contrast that told the level.
+        median: Of the result in the brain before, 1 is the target's 99.5th percentile.
+        level: What it became.
+    """
+
+    source: Contrast
+    median: float
+    level: float
+
+    @property
+    def sentence(self) -> str:
+        """For a reader."""
+        return f"median of the brain brought from {self.median:.2f} to {self.level:.2f}, as the {self.source} tells"
+
+
 class Provenance(_Record, frozen=True, kw_only=True):
     """Everything that made a result.
 
@@ -206,6 +225,7 @@ class Provenance(_Record, frozen=True, kw_only=True):
         low_resolution: The acquired low-resolution target, None where none was given.
         uncertainty: The uncertainty map, None where none was asked for.
         checks: What the checks against the sources found, None where they were not asked for.
+        level: How the result's brightness was changed, None where it was left as the network made it.
     """
 
     schema_version: Literal[1]
@@ -229,6 +249,7 @@ class Provenance(_Record, frozen=True, kw_only=True):
     low_resolution: LowResolutionRecord | None = None
     uncertainty: UncertaintyRecord | None = None
     checks: ChecksRecord | None = None
+    level: LevelRecord | None = None
 
 
 def sidecar_path(output: Path) -> Path:

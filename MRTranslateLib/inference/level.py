@@ -66,10 +66,12 @@ class LevelCurve:
     lesions 0.6 dB more and gained the brain nothing.
 
     Attributes:
+        source: Contrast that told the level.
         median: Of the result as it is, above 0 and below 1.
         level: What it becomes, above 0.
     """
 
+    source: Contrast
     median: float
     level: float
 
@@ -114,4 +116,4 @@ def level_curve(
     signs = level_signs(sources[model.source], voxel_size_mm)
     lowest, highest = GAIN_RANGE
     gain = np.clip(model.level(signs.median, signs.asymmetry) / median, lowest, highest)
-    return LevelCurve(median, float(gain) * median)
+    return LevelCurve(model.source, median, float(gain) * median)

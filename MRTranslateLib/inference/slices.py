@@ -70,11 +70,13 @@ class SliceResult:
         slices: ``(len(indices), H, W)`` float32, clipped to 0..1.
         device: Where the last slice was computed.
         fallbacks: What had to be given up, in words; empty when all went as asked.
+        curve: What the slices were changed by after the network; None if they are as it made them.
     """
 
     slices: NDArray[np.float32]
     device: str
     fallbacks: tuple[str, ...]
+    curve: LevelCurve | None = None
 
 
 @dataclass
@@ -141,7 +143,7 @@ def translate_slices(generator: Generator, job: SliceJob, execution: Execution, 
             result[done : done + len(rows)] = wanted.clamp(0, 1).numpy()
             done += len(rows)
     curve = job.level_curve(generator, result, job.indices)
-    return SliceResult(result if curve is None else curve(result), runner.device, tuple(runner.fallbacks))
+    return SliceResult(result if curve is None else curve(result), runner.device, tuple(runner.fallbacks), curve)
 
 
 def stack_slices(generator: Generator, job: SliceJob, rows: NDArray[np.intp]) -> SourceSlices:

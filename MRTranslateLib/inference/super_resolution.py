@@ -70,7 +70,8 @@ def super_resolve(
     resolved = resolve_slices(
         resolver, component, prepared, scaled, synthesis.slices, execution, _part(progress, SYNTHESIS_SHARE, 1.0)
     )
-    return SliceResult(resolved.slices, resolved.device, (*synthesis.fallbacks, *resolved.fallbacks))
+    fallbacks = (*synthesis.fallbacks, *resolved.fallbacks)
+    return SliceResult(resolved.slices, resolved.device, fallbacks, synthesis.curve)
 
 
 def synthesize_brain(
@@ -89,7 +90,7 @@ def synthesize_brain(
     volume = np.zeros(_shape(prepared), np.float32)
     volume[rows] = made.slices
     tissue = np.logical_or.reduce([source > 0 for source in prepared.slices.values()])
-    return SliceResult(volume * tissue, made.device, made.fallbacks)
+    return SliceResult(volume * tissue, made.device, made.fallbacks, made.curve)
 
 
 def at_full_resolution_scale(low: LowResolution, prepared: Prepared, synthetic: NDArray[np.float32]) -> LowResolution:

@@ -47,6 +47,7 @@ from MRTranslateLib.preprocessing.normalization import SYNTHETIC_UNITS
 from MRTranslateLib.progress import Progress, ProgressCallback
 from MRTranslateLib.provenance import (
     AttentionRecord,
+    LevelRecord,
     LowResolutionRecord,
     OutputRecord,
     Parameters,
@@ -255,7 +256,7 @@ def translate(
         warnings = (*prepared.warnings, *(() if low is None else low.warnings))
         warnings = (*warnings, *(() if lesion is None else lesion.warnings))
     with run.stage("translate") as stage:
-        values, device_used, fallbacks = _run_network(bundle, prepared, wanted, low, execution, stage)
+        values, device_used, fallbacks, level = _run_network(bundle, prepared, wanted, low, execution, stage)
     made: AttentionMap | None = None
     if attention:
         with run.stage("attention") as stage:
@@ -317,6 +318,7 @@ def translate(
             uncertainty=None if doubt is None else _uncertainty_record(doubt, lesion, uncertainty_path),
             low_resolution=None if low is None else low.record(bundle),
             checks=checked,
+            level=level,
         )
         files = {} if path is None else {path: volume}
         if made is not None and attention_path is not None:
@@ -403,8 +405,8 @@ def _run_network(
     low: LowResolution | None,
     execution: Execution,
     progress: Progress,
-) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
-    """The translated slices ``(S, H, W)`` of the brain box, the device's name, and fallbacks."""
+) -> tuple[NDArray[np.float32], str, tuple[str, ...], LevelRecord | None]:
+    """The translated slices ``(S, H, W)`` of the brain box, the device's name, fallbacks, what changed the level."""
     # torch is imported here and not above: import MRTranslateLib must not bring it.
     from MRTranslateLib.inference.load import device_name, load_generator, load_super_resolver
     from MRTranslateLib.inference.slices import SliceJob, translate_slices
@@ -413,11 +415,14 @@ def _run_network(
     generator = load_generator(bundle)
     if low is not None:
         resolver, component = load_super_resolver(bundle), bundle.card.require_super_resolution()
-        resolved = super_resolve(generator, resolver, component, prepared, target, low, execution, progress)
-        return resolved.slices, device_name(resolved.device), resolved.fallbacks
-    job = SliceJob.of(prepared, target)
-    result = translate_slices(generator, job, execution, progress)
-    return result.slices, device_name(result.device), result.fallbacks
+        result = super_resolve(generator, resolver, component, prepared, target, low, execution, progress)
+    else:
+        result = translate_slices(generator, SliceJob.of(prepared, target), execution, progress)
+    level = None
+    if result.curve is not None:
+        curve = result.curve
+        level = LevelRecord(source=curve.source, median=round(curve.median, 4), level=round(curve.level, 4))
+    return result.slices, device_name(result.device), result.fallbacks, level
 
 
 def _acquired(low: LowResolution, prepared: Prepared) -> AcquiredSlices:
@@ -448,6 +453,7 @@ def _provenance(
     uncertainty: UncertaintyRecord | None,
     low_resolution: LowResolutionRecord | None,
     checks: ChecksRecord | None,
+    level: LevelRecord | None,
 ) -> Provenance:
     return Provenance(
         schema_version=provenance.SCHEMA_VERSION,
@@ -475,6 +481,7 @@ def _provenance(
         uncertainty=uncertainty,
         low_resolution=low_resolution,
         checks=checks,
+        level=level,
     )
 
 

@@ -172,6 +172,7 @@ def _provenance(report: TranslationReport) -> str:
         ("device", f"{record.device}, {parameters.precision}, {parameters.threads} threads"),
         ("result", f"{_name(record.output.path)}, SHA-256 {record.output.sha256}"),
         ("unit", record.output.unit),
+        *(() if record.level is None else [("level", record.level.sentence)]),
         ("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())),
         ("libraries", ", ".join(f"{name} {version}" for name, version in record.libraries.items())),
         ("platform", record.platform),

@@ -109,6 +109,13 @@ def curve_of(models, target, sources, translated):
     return level_curve(models, target, sources, VOXEL_MM, translated, translated > 0)
 
 
+def test_the_result_says_what_it_was_changed_by():
+    source = head(blob=0.4)
+    curve = translate_slices(LevelledCopy(), job({T2W: source}), Execution("cpu", "fp32", 1), Progress()).curve
+    assert curve.source == T2W
+    assert curve.median == pytest.approx(np.median(source[source > 0]))
+
+
 @pytest.mark.parametrize(("models", "sources"), [((), {T2W}), ((MODEL,), {T1W})], ids=["no model", "no such source"])
 def test_without_model_or_source_a_result_is_left_as_it_is(models, sources):
     source = head()
@@ -134,7 +141,7 @@ def test_a_result_is_never_changed_by_more_than_the_range():
 
 
 def test_the_curve_leads_from_black_by_the_level_to_half_the_gain():
-    curve = LevelCurve(median=0.5, level=0.4)
+    curve = LevelCurve(T2W, median=0.5, level=0.4)
     made = curve(np.array([0, 0.25, 0.5, 0.75, 1.0], np.float32))
     np.testing.assert_allclose(made, [0, 0.2, 0.4, 0.65, 0.9], rtol=1e-6)
 
@@ -142,7 +149,7 @@ def test_the_curve_leads_from_black_by_the_level_to_half_the_gain():
 @pytest.mark.parametrize("level", [0.3, 0.5, 0.74])
 def test_the_curve_keeps_order_and_range(level):
     values = np.linspace(-0.1, 1.2, 200, dtype=np.float32)
-    made = LevelCurve(median=0.5, level=level)(values)
+    made = LevelCurve(T2W, median=0.5, level=level)(values)
     assert (np.diff(made) >= 0).all()
     assert made.min() == 0
     assert made.max() <= 1
@@ -150,7 +157,7 @@ def test_the_curve_keeps_order_and_range(level):
 
 def test_at_its_own_level_a_result_stays_as_it_is():
     values = np.linspace(0, 1, 50, dtype=np.float32)
-    np.testing.assert_allclose(LevelCurve(median=0.5, level=0.5)(values), values, atol=1e-6)
+    np.testing.assert_allclose(LevelCurve(T2W, median=0.5, level=0.5)(values), values, atol=1e-6)
 
 
 def test_a_levelled_generator_is_its_own_generator_with_models():

@@ -14,6 +14,7 @@ from MRTranslateLib.io import read_volume, write_volume
 from MRTranslateLib.phantoms import brain_grid, make_phantom, misalign
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.volume import Volume, same_grid
+from Testing.library.model_examples import constant_level
 
 T1W, T2W, FLAIR = Contrast.T1W, Contrast.T2W, Contrast.FLAIR
 
@@ -190,6 +191,22 @@ def test_the_output_file_and_its_sidecar_say_what_the_result_is(quick, phantom, 
     assert sidecar["target"] == "FLAIR"
     assert sidecar["output"]["sha256"] == result.provenance.output.sha256
     assert sidecar["model"]["weights_sha256"] == result.provenance.model.weights_sha256
+
+
+def test_a_level_told_from_a_source_is_reached_and_stands_in_the_sidecar_and_the_report(
+    quick, copy_generator, phantom, tmp_path
+):
+    copy_generator.levels = (constant_level(0.5),)
+    result = quick({"T1w": phantom.volumes[T1W]}, output=tmp_path / "out.nii.gz", report=tmp_path / "page.html")
+    inside = result.volume.array[result.brain_mask.array > 0]
+    assert np.median(inside) == pytest.approx(500, abs=3)
+    level = json.loads((tmp_path / "out.json").read_text())["level"]
+    assert (level["source"], level["level"]) == ("T1w", 0.5)
+    assert result.provenance.level.sentence in (tmp_path / "page.html").read_text()
+
+
+def test_without_a_level_the_sidecar_has_none(quick, phantom):
+    assert quick({"T1w": phantom.volumes[T1W]}).provenance.level is None
 
 
 def test_an_existing_output_is_kept(quick, phantom, tmp_path):
