@@ -18,7 +18,7 @@ from MRTranslateLib.plausibility.mirrored import (
     without_unevenness,
 )
 from MRTranslateLib.plausibility.report import Sign
-from MRTranslateLib.plausibility.standing_out import LARGEST_VOXELS, Region, regions_standing_out
+from MRTranslateLib.plausibility.standing_out import Region, regions_standing_out
 
 Image = NDArray[np.float32]
 
@@ -135,8 +135,8 @@ class _Evidence:
     def candidates(self) -> list[Region]:
         """Regions of either kind of evidence, which may overlap."""
         return [
-            *regions_standing_out(self.departure, self.difference, MIN_DEPARTURE, largest_voxels=LARGEST_VOXELS),
-            *regions_standing_out(self.beyond, self.unexplained, MIN_DEPARTURE, largest_voxels=LARGEST_VOXELS),
+            *regions_standing_out(self.departure, self.difference, MIN_DEPARTURE),
+            *regions_standing_out(self.beyond, self.unexplained, MIN_DEPARTURE),
         ]
 
     def strength(self, region: Region) -> float:

@@ -13,7 +13,7 @@ from MRTranslateLib.plausibility.counterpart import explained_share
 from MRTranslateLib.plausibility.expectation import typical_size, unexplained
 from MRTranslateLib.plausibility.mirrored import beyond_mirror, without_unevenness
 from MRTranslateLib.plausibility.report import Sign
-from MRTranslateLib.plausibility.standing_out import LARGEST_VOXELS, Region, regions_standing_out
+from MRTranslateLib.plausibility.standing_out import Region, regions_standing_out
 
 Image = NDArray[np.float32]
 
@@ -57,9 +57,7 @@ def find_hallucinations(synthetic: Image, sources: Sequence[Image], brain: NDArr
     found = []
     signs: tuple[tuple[Sign, int], ...] = (("bright", 1), ("dark", -1))
     for sign, factor in signs:
-        for region in regions_standing_out(
-            factor * departure, factor * residual, MIN_DEPARTURE, largest_voxels=LARGEST_VOXELS
-        ):
+        for region in regions_standing_out(factor * departure, factor * residual, MIN_DEPARTURE):
             around = region.grown(SURROUNDINGS_VOXELS) & brain
             beside = max(float(np.percentile(away[around], 95)) for away in source_departures) > SOURCE_DEPARTURE
             score = region.height / MIN_DEPARTURE

@@ -47,7 +47,7 @@ class Region:
 
 
 def regions_standing_out(
-    departure: Image, profile: Image, threshold: float, *, largest_voxels: int | None = None
+    departure: Image, profile: Image, threshold: float, *, largest_voxels: int = LARGEST_VOXELS
 ) -> list[Region]:
     """Regions about the peaks of a map.
 
@@ -56,7 +56,7 @@ def regions_standing_out(
         profile: Positive in the structure; a region is where it exceeds half its height at the peak.
         threshold: Lowest height of a smoothed peak.
         largest_voxels: Where a region is larger, it is cut higher up (``HEIGHTS``) until it is not: what surrounds a
-            lesion may be unusual as well, and at half height both are one. None leaves it as it is.
+            lesion may be unusual as well, and at half height both are one.
 
     Returns:
         The highest first, of at most ``MAX_PEAKS`` peaks.
@@ -76,14 +76,14 @@ def regions_standing_out(
     return regions
 
 
-def _about(peak: tuple[int, int, int], profile: Image, largest_voxels: int | None) -> NDArray[np.bool_]:
+def _about(peak: tuple[int, int, int], profile: Image, largest_voxels: int) -> NDArray[np.bool_]:
     """The part of the profile above half its height that holds the peak, or above more of it if that is too large."""
     box = _box([(index, index) for index in peak], REACH_VOXELS)
     at = tuple(index - side.start for index, side in zip(peak, box, strict=True))
     region = np.zeros(profile.shape, np.bool_)
     for height in HEIGHTS:
         part = _holding(at, profile[box] > height * profile[peak])
-        if largest_voxels is None or part.sum() <= largest_voxels:
+        if part.sum() <= largest_voxels:
             break
     region[box] = part
     return region
