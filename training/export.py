@@ -71,15 +71,18 @@ from training.uncertainty_calibration import UNCERTAINTY_COMMAND, UNCERTAINTY_PR
 METRICS_PROTOCOL = (
     "People of the val split, native thick slices first registered and sampled on one 1 mm grid; whole volumes through "
     "the library's own pipeline; sources and reference divided by the 99.5th percentile of their brain and clipped to "
-    "0..1; the prediction never rescaled; PSNR with data range 1 over the voxels of the brain (any contrast above 1 % "
-    "of its own range, holes filled; of native scans as the library extracts it) or of the drawn lesions; 3D Gaussian "
-    "SSIM (sigma 1.5) averaged in the brain; mean over people. The baseline is a per-voxel gradient-boosted "
-    "regression (intensity at three Gaussian scales, and height) trained on the same split, judged in the same way."
+    "0..1; the prediction never fitted to the reference; PSNR with data range 1 over the voxels of the brain (any "
+    "contrast above 1 % of its own range, holes filled; of native scans as the library extracts it) or of the drawn "
+    "lesions; 3D Gaussian SSIM (sigma 1.5) averaged in the brain; mean over people. The baseline is a per-voxel "
+    "gradient-boosted regression (intensity at three Gaussian scales, and height) trained on the same split, judged in "
+    "the same way."
 )
 LIMITS = (
     "Trained on 17 people with glioma or multiple sclerosis: expect less on other diseases, children and scanners.",
     "A lesion that no source shows cannot appear in the result, and a contrast-enhancing rim cannot be inferred: a "
     "synthetic T1wGd does not show whether a tumour enhances.",
+    "How bright a FLAIR is as a whole differs between scanners; it is told from the T2w, a tenth off, and without T2w "
+    "it is a guess.",
     "Small lesions, vessels and sulci come out smoother than they are.",
     "Only the brain is translated; skull, scalp and eyes are left out.",
     "PDw is not offered: nobody in the training data has it.",

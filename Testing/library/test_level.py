@@ -5,7 +5,6 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
@@ -16,6 +15,7 @@ from MRTranslateLib.networks.generator import build_generator
 from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.progress import Progress
 from Testing.library.conftest import CopyGenerator
+from Testing.library.level_examples import head
 
 T1W, T2W, FLAIR = Contrast.T1W, Contrast.T2W, Contrast.FLAIR
 VOXEL_MM = (2.0, 2.0, 2.0)
@@ -32,16 +32,6 @@ MODEL = LevelModel(
 )
 SIZE = {"num_neighbours": 1, "widths": [8, 8], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
 ARCHITECTURE = ("unet25d", SIZE)
-
-
-def head(blob=0.0, tilt_deg=0.0):
-    """A symmetric brain ``(S, H, W)`` of 2 mm voxels with ventricles, and a brighter ball on the right side alone."""
-    z, y, x = np.mgrid[-36:37, -44:45, -36:37].astype(np.float32)
-    brain = (z / 32) ** 2 + (y / 40) ** 2 + (x / 32) ** 2 < 1
-    image = np.where(brain, 0.4, 0) + 0.5 * brain * ((z / 8) ** 2 + (y / 14) ** 2 + (np.abs(x) / 5) ** 2 < 1)
-    image += blob * (z**2 + (y - 10) ** 2 + (x - 17) ** 2 < 9**2)
-    turned = ndimage.rotate(image, tilt_deg, axes=(1, 2), reshape=False, order=1) if tilt_deg else image
-    return np.clip(turned, 0, 1).astype(np.float32)
 
 
 def job(sources, indices=None):

@@ -7,7 +7,7 @@ import pytest
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.inference.level import level_signs
-from Testing.library.test_level import head
+from Testing.library.level_examples import head
 from training.data.cache import CachedScan
 from training.levels import VOXEL_MM, fit_level, fit_levels
 
