@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 import yaml
@@ -27,6 +28,7 @@ from MRTranslateLib.networks.generator import (
     register_generator,
 )
 from MRTranslateLib.networks.unet import TYPICAL_LEVEL
+from Testing.library.model_examples import constant_level
 from Testing.training.conftest import TINY as TINY_RUN
 from Testing.training.conftest import tiny_scan
 from training.checkpoint import load_checkpoint
@@ -63,6 +65,11 @@ TINY["refined"] = {
         },
         "max_residual": 0.1,
     },
+}
+TINY["levelled"] = {
+    "architecture": "refined",
+    "parameters": TINY["refined"],
+    "levels": msgspec.to_builtins([constant_level(0.5)]),
 }
 FLOW_TRUTH_SEED = 11
 
