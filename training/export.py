@@ -288,9 +288,7 @@ def export_bundle(
     )
     shipped = {"local_discriminator": discriminator, "super_resolution": resolver}
     components = {name: _arrays(network) for name, network in shipped.items() if network is not None}
-    prefix = "generator." if levels else ""
-    weights = {f"{prefix}{name}": values for name, values in _arrays(generator).items()}
-    return write_bundle(folder, card, weights, components=components, replace=replace)
+    return write_bundle(folder, card, _arrays(generator), components=components, replace=replace)
 
 
 def _network(generator: Generator, config: TrainingConfig, refined: Sequence[Route] | None) -> str:

@@ -118,9 +118,12 @@ def _network(card: ModelCard) -> str:
 
 def _levels(card: ModelCard) -> str:
     """From which source the brightness of which target is told."""
-    return "\n".join(
-        f"The level of {level['target']} (median of the brain) is told from the {level['source']} as a whole, if it is "
-        f"given: {level['relative_error']:.0%} off on people it was not fitted on (root mean square)."
+    return "\n\n".join(
+        _paragraph(
+            f"Level of {level['target']}",
+            f"The median of the brain is told from the {level['source']} as a whole, if that is given: "
+            f"{level['relative_error']:.0%} off (root mean square) on people it was not fitted on.",
+        )
         for level in card.architecture.parameters.get("levels", ())
     )
 

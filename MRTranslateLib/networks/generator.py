@@ -153,7 +153,7 @@ _BUILT_IN = {
         needs=("monai", "einops"),
     ),
     "refined": _Family(f"{_NETWORKS}.refined:RefinedParameters", f"{_NETWORKS}.refined:RefinedGenerator"),
-    "levelled": _Family(f"{_NETWORKS}.levelled:LevelledParameters", f"{_NETWORKS}.levelled:LevelledGenerator"),
+    "levelled": _Family(f"{_NETWORKS}.levelled:LevelledParameters", f"{_NETWORKS}.levelled:levelled_generator"),
 }
 _families = dict(_BUILT_IN)
 

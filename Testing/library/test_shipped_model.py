@@ -67,8 +67,17 @@ def test_the_card_says_how_good_each_route_is(bundle):
 def test_the_default_model_was_trained_by_all_three_systems_and_has_what_they_leave_for_inference(bundle):
     card = bundle.card
     assert card.systems_trained == ("supervised", "A", "B", "C")
-    assert card.architecture.name == "refined"
+    assert card.architecture.name == "levelled"
+    assert card.architecture.parameters["architecture"] == "refined"
     assert set(card.components.present) == {"local_discriminator", "super_resolution"}
+
+
+def test_the_default_model_tells_the_level_of_flair_from_the_t2w(synthetic, bundle):
+    level = json.loads((synthetic / "flair.json").read_text())["level"]
+    (model,) = bundle.card.architecture.parameters["levels"]
+    assert level["source"] == model["source"] == "T2w"
+    assert model["lowest"] <= level["level"] <= model["highest"]
+    assert model["relative_error"] < 0.15
 
 
 def test_what_the_maps_of_the_default_model_say_was_measured_on_people_not_trained_on(bundle):

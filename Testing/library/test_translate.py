@@ -202,7 +202,7 @@ def test_a_level_told_from_a_source_is_reached_and_stands_in_the_sidecar_and_the
     assert np.median(inside) == pytest.approx(500, abs=3)
     level = json.loads((tmp_path / "out.json").read_text())["level"]
     assert (level["source"], level["level"]) == ("T1w", 0.5)
-    assert result.provenance.level.sentence in (tmp_path / "page.html").read_text()
+    assert result.provenance.level.sentence in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_without_a_level_the_sidecar_has_none(quick, phantom):
