@@ -8,14 +8,15 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.plausibility import discrepancies
 from MRTranslateLib.plausibility.counterpart import explained_share
 from MRTranslateLib.plausibility.coverage import covered
-from MRTranslateLib.plausibility.erasures import find_erasures
+from MRTranslateLib.plausibility.erasures import Erasure, find_erasures
 from MRTranslateLib.plausibility.expectation import typical_size, unexplained
-from MRTranslateLib.plausibility.hallucinations import find_hallucinations
+from MRTranslateLib.plausibility.hallucinations import Hallucination, find_hallucinations
 from MRTranslateLib.plausibility.mirrored import REACH_VOXELS, beyond_mirror, minus_mirror
 from MRTranslateLib.plausibility.sentences import place_in_words, sentence
-from MRTranslateLib.plausibility.standing_out import regions_standing_out
+from MRTranslateLib.plausibility.standing_out import Region, regions_standing_out
 from MRTranslateLib.plausibility.symmetric_grid import symmetric_grid
 
 SHAPE = (41, 44, 40)
@@ -215,3 +216,24 @@ def test_a_rim_along_the_surface_is_no_hallucination_and_a_ball_is_one(brain, ca
     assert find_hallucinations(image + np.float32(0.3) * rim, [calm], brain) == []
     ball = (blob((10, 20, 22), 0.3) * brain).astype(np.float32)
     assert len(find_hallucinations(image + ball, [calm], brain)) == 1
+
+
+@pytest.mark.parametrize(("shift_voxels", "kinds"), [(2, {"erasure"}), (9, {"erasure", "hallucination"})])
+def test_a_structure_without_counterpart_is_named_unless_most_of_it_is_an_erased_lesion(
+    brain, calm, monkeypatch, shift_voxels, kinds
+):
+    def region_about(shape, centre):
+        axes = np.meshgrid(*(np.arange(length) - at for length, at in zip(shape, centre, strict=True)), indexing="ij")
+        return Region(np.sqrt(np.square(axes).sum(axis=0)) < 6, 0.2, centre)
+
+    def erasures(synthetic, *others):
+        return [Erasure(region_about(synthetic.shape, (10, 20, 22)), Contrast.T2W, "bright", 2.0)]
+
+    def hallucinations(synthetic, *others):
+        return [Hallucination(region_about(synthetic.shape, (10, 20 + shift_voxels, 22)), "dark", 2.0)]
+
+    monkeypatch.setattr(discrepancies, "find_erasures", erasures)
+    monkeypatch.setattr(discrepancies, "find_hallucinations", hallucinations)
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    found = discrepancies.find_discrepancies(calm, Contrast.FLAIR, {Contrast.T2W: calm}, brain, affine)
+    assert {finding.kind for finding in found} == kinds
