@@ -20,12 +20,11 @@ from MRTranslateLib.attention.difficulty import difficulty_slices
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.load import load_generator, load_local_discriminator
-from MRTranslateLib.inference.slices import SliceJob
 from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.models.components import AttentionCalibration, AttentionQuality
 from MRTranslateLib.progress import Progress
 from training.data.cache import CachedScan
-from training.evaluation import Route, predict_slices
+from training.evaluation import Route, predict_slices, slice_job
 
 HARD_SHARE = 0.1
 """Share of a brain's voxels that are to be found: those with the largest absolute errors (METHODS 2.3)."""
@@ -185,13 +184,7 @@ def _judge(bundle: Bundle, scan: CachedScan, route: Route, threads: int) -> _Cas
     indices = np.flatnonzero(scan.brain.any(axis=(1, 2)))
     torch.set_num_threads(threads)
     synthetic = predict_slices(load_generator(bundle), scan, route, indices)
-    job = SliceJob(
-        {contrast: scan.images[contrast].astype(np.float32) / np.float32(255) for contrast in route[0]},
-        route[1],
-        indices,
-        (int(indices[0]), int(indices[-1])),
-        neighbour_stride=1,
-    )
+    job = slice_job(scan, route, indices)
     execution = Execution("cpu", "fp32", threads)
     raw = difficulty_slices(load_local_discriminator(bundle), job, synthetic, execution, Progress()).slices
     brain = scan.brain[indices]

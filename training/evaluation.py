@@ -47,19 +47,19 @@ Predict = Callable[[CachedScan, Route, NDArray[np.intp]], NDArray[np.float32]]
 """The slices ``(len(indices), H, W)`` of a scan, 0..1, by a route."""
 
 
+def slice_job(scan: CachedScan, route: Route, indices: NDArray[np.intp]) -> SliceJob:
+    """What the library would be asked to do with some slices of a prepared scan."""
+    sources, target = route
+    occupied = np.flatnonzero(scan.brain.any(axis=(1, 2)))
+    brain_range = int(occupied[0]), int(occupied[-1])
+    return SliceJob({contrast: scan.unit(contrast) for contrast in sources}, target, indices, brain_range, 1)
+
+
 def predict_slices(
     generator: Generator, scan: CachedScan, route: Route, indices: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """Translate some slices of a prepared scan as the library does, fp32 on the device of the generator's weights."""
-    sources, target = route
-    brain_slices = np.flatnonzero(scan.brain.any(axis=(1, 2)))
-    job = SliceJob(
-        {contrast: scan.images[contrast].astype(np.float32) / np.float32(255) for contrast in sources},
-        target,
-        indices,
-        (int(brain_slices[0]), int(brain_slices[-1])),
-        neighbour_stride=1,
-    )
+    job = slice_job(scan, route, indices)
     execution = Execution(str(next(generator.parameters()).device), "fp32", torch.get_num_threads())
     return translate_slices(generator, job, execution, Progress()).slices
 

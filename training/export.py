@@ -325,8 +325,7 @@ def _with_levels(architecture: Architecture, levels: Sequence[LevelModel]) -> Ar
 
 def has_student(card: ModelCard) -> bool:
     """Whether a student refines the generator of a bundle."""
-    inner = card.architecture.parameters if card.architecture.name == "levelled" else {}
-    return "refined" in (card.architecture.name, inner.get("architecture"))
+    return "refined" in card.architecture.names
 
 
 def _components(

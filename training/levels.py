@@ -58,7 +58,7 @@ def fit_level(scans: Sequence[CachedScan], target: Contrast, source: Contrast) -
     people = [scan.case_id.partition("_")[0] for scan in known]
     if len(set(people)) < MIN_PEOPLE:
         raise ValueError(f"{len(set(people))} people have {source} and {target}: {MIN_PEOPLE} are needed for a level")
-    measured = [level_signs(_unit(scan, source), VOXEL_MM) for scan in known]
+    measured = [level_signs(scan.unit(source), VOXEL_MM) for scan in known]
     signs = np.array([(each.median, each.asymmetry) for each in measured])
     medians = np.array([np.median(scan.images[target][scan.brain]) / 255 for scan in known])
     line = _fitted(signs, np.log(medians))
@@ -73,11 +73,6 @@ def fit_level(scans: Sequence[CachedScan], target: Contrast, source: Contrast) -
         num_people=len(set(people)),
         relative_error=_error_on_others(signs, np.log(medians), people),
     )
-
-
-def _unit(scan: CachedScan, contrast: Contrast) -> NDArray[np.float32]:
-    """A contrast as the library prepares it: 0..1, zero outside the brain."""
-    return np.divide(scan.images[contrast] * scan.brain, np.float32(255), dtype=np.float32)
 
 
 def _fitted(signs: NDArray[np.float64], wanted: NDArray[np.float64]) -> _Line:

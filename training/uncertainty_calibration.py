@@ -23,7 +23,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.load import load_generator
-from MRTranslateLib.inference.slices import SliceJob, translate_slices
+from MRTranslateLib.inference.slices import translate_slices
 from MRTranslateLib.inference.uncertainty import SEED
 from MRTranslateLib.models.bundle import Bundle, rewrite_card
 from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyCalibration, UncertaintyQuality
@@ -40,7 +40,7 @@ from training.calibration import (
     source_gradient,
 )
 from training.data.cache import CachedScan
-from training.evaluation import Route
+from training.evaluation import Route, slice_job
 
 COVERAGE = 0.9
 """That the interval states."""
@@ -286,16 +286,10 @@ def _judge(generator: Generator, scan: CachedScan, route: Route, threads: int, e
     """Translate one person and lay the error beside the signal."""
     occupied = np.flatnonzero(scan.brain.any(axis=(1, 2)))
     indices = occupied[(len(occupied) - 1) % every // 2 :: every]
-    job = SliceJob(
-        {contrast: scan.images[contrast].astype(np.float32) / np.float32(255) for contrast in route[0]},
-        route[1],
-        indices,
-        (int(occupied[0]), int(occupied[-1])),
-        neighbour_stride=1,
-    )
+    job = slice_job(scan, route, indices)
     execution = Execution("cpu", "fp32", threads)
     synthetic = translate_slices(generator, job, execution, Progress()).slices
-    spread = spread_slices(generator, job, synthetic, execution, Progress(), voxel_size_mm=(1.0, 1.0, 1.0), seed=SEED)
+    spread = spread_slices(generator, job, synthetic, execution, Progress(), seed=SEED)
     return case_of(scan, route, indices, synthetic, error_signal(spread, job, synthetic))
 
 

@@ -66,7 +66,7 @@ def render_card(card: ModelCard) -> str:
         _paragraph("Use", card.intended_use),
         _paragraph("Not for", card.not_for),
         f"Takes any of {', '.join(card.sources)}; makes {', '.join(card.targets)} where that is not given.",
-        f"Network {_network(card)}, trained: {', '.join(card.systems_trained)}.",
+        f"Network {', '.join(card.architecture.names)}, trained: {', '.join(card.systems_trained)}.",
         _levels(card),
         _attention(card),
         _uncertainty(card),
@@ -104,16 +104,6 @@ def _quality(card: ModelCard) -> str:
         return "No route was measured."
     table = render_table([QUALITY_COLUMNS, *(_row(row) for row in card.quality)], "llrrrrrr")
     return f"{table}\n\n{_paragraph('How measured', card.metrics_protocol)}\n  {card.metrics_command}"
-
-
-def _network(card: ModelCard) -> str:
-    """``unet25d, refined, levelled``: networks that hold another one name it among their parameters."""
-    name, parameters = card.architecture.name, card.architecture.parameters
-    names = [name]
-    while "architecture" in parameters:
-        names.insert(0, parameters["architecture"])
-        parameters = parameters["parameters"]
-    return ", ".join(names)
 
 
 def _levels(card: ModelCard) -> str:

@@ -50,8 +50,7 @@ def level_signs(source: Slices, voxel_size_mm: tuple[float, float, float]) -> Le
     grid = symmetric_grid(volume, brain, affine)
     share = grid.sample(brain.astype(np.float32), affine)
     inside = share > 0.5
-    mean = (grid.sample(volume, affine) / np.maximum(share, np.float32(0.5)) * inside).astype(np.float32)
-    flat = without_unevenness(mean, inside)
+    flat = without_unevenness(grid.sample_brain(volume, share, affine), inside)
     departure = np.abs(departure_from_mirror(flat, inside))
     asymmetry = float(np.percentile(departure[inside], ASYMMETRY_PERCENTILE)) if inside.any() else 0.0
     return LevelSigns(float(np.median(volume[brain])), asymmetry)

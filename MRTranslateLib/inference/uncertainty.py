@@ -132,8 +132,7 @@ def _spread(
     from MRTranslateLib.inference.load import load_generator
     from MRTranslateLib.uncertainty.spread import spread_slices
 
-    size = prepared.grid.slices_voxel_size_mm
-    return spread_slices(load_generator(bundle), job, slices, execution, progress, voxel_size_mm=size, seed=SEED)
+    return spread_slices(load_generator(bundle), job, slices, execution, progress, seed=SEED)
 
 
 def _resolved_spread(

@@ -51,6 +51,15 @@ class Architecture(Part, frozen=True, kw_only=True):
     name: Sentence
     parameters: dict[str, Any]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``unet25d``, ``refined``, ``levelled``: from within, since networks that hold another name it beside it."""
+        names, parameters = [self.name], self.parameters
+        while "architecture" in parameters:
+            names.insert(0, parameters["architecture"])
+            parameters = parameters["parameters"]
+        return tuple(names)
+
 
 class RouteQuality(Part, frozen=True, kw_only=True):
     """How well one route was measured to work; PSNR in dB, means over the cases of a split.

@@ -57,8 +57,7 @@ def find_discrepancies(
     share = grid.sample(brain.astype(np.float32), affine)
 
     def sampled(image: Image) -> Image:
-        mean = grid.sample(image * brain, affine) / np.maximum(share, np.float32(0.5)) * (share > 0.5)
-        return mean.astype(np.float32)
+        return grid.sample_brain(image * brain, share, affine)
 
     given = {contrast: sampled(source) for contrast, source in sources.items()}
     inside = covered(given.values(), share > 0.5)

@@ -58,6 +58,22 @@ class SymmetricGrid:
         )
         return sampled
 
+    def sample_brain(
+        self, image: NDArray[np.float32], share: NDArray[np.float32], affine: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """An image that is 0 outside the brain: the mean over the brain's part of each voxel.
+
+        Args:
+            image: As for :meth:`sample`.
+            share: The brain, sampled as 0 and 1: where it is more than half, the voxel counts.
+            affine: As for :meth:`sample`.
+
+        Returns:
+            Of ``shape``, 0 where the brain is not.
+        """
+        mean = self.sample(image, affine) / np.maximum(share, np.float32(0.5)) * (share > 0.5)
+        return mean.astype(np.float32)
+
 
 def symmetric_grid(
     image: NDArray[np.float32], brain: NDArray[np.bool_], affine: NDArray[np.float64], step_mm: float = STEP_MM

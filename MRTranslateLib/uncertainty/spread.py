@@ -13,7 +13,6 @@ from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.slices import SliceJob, translate_slices
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.progress import Progress
-from MRTranslateLib.robustness.perturbations.acquisitions import VoxelSize
 from MRTranslateLib.uncertainty.members import MEMBERS, perturbed_sources
 from MRTranslateLib.uncertainty.noise_level import noise_level
 
@@ -44,7 +43,6 @@ def spread_slices(
     execution: Execution,
     progress: Progress,
     *,
-    voxel_size_mm: VoxelSize,
     seed: int,
 ) -> Spread:
     """Translate perturbed and incomplete sources. The same input on the same device and threads gives the same bits.
@@ -55,7 +53,6 @@ def spread_slices(
         synthetic: ``(len(job.indices), H, W)``, the translation, 0..1.
         execution: Where and how.
         progress: Told of each batch as stage ``uncertainty``, 0..1.
-        voxel_size_mm: Distance of slices, height and width of a voxel.
         seed: Of the perturbations, not negative.
 
     Raises:
@@ -69,7 +66,7 @@ def spread_slices(
     for number, member in enumerate(MEMBERS):
         progress.step("uncertainty", number / num_runs)
         sources = perturbed_sources(
-            job.sources, noise, member, voxel_size_mm=voxel_size_mm, seed=seed * len(MEMBERS) + number
+            job.sources, noise, member, voxel_size_mm=job.voxel_size_mm, seed=seed * len(MEMBERS) + number
         )
         made = runs.translate(replace(job, sources=sources))
         perturbed.add(made[:, :, ::-1] if member.mirrored else made)

@@ -1,10 +1,31 @@
-"""A brain whose two halves are the same, or not."""
+"""A brain whose two halves are the same, or not, and models of the level."""
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.networks.level_model import LevelModel
+
+MODEL = LevelModel(
+    target=Contrast.FLAIR,
+    source=Contrast.T2W,
+    intercept=-0.9,
+    per_median=1.4,
+    per_asymmetry=-3.9,
+    lowest=0.35,
+    highest=0.75,
+    num_people=14,
+    relative_error=0.11,
+)
+
+
+def constant_level(level: float) -> LevelModel:
+    """FLAIR has this median whatever the T1w."""
+    return msgspec.structs.replace(MODEL, source=Contrast.T1W, lowest=level, highest=level)
 
 
 def head(blob: float = 0.0, tilt_deg: float = 0.0) -> NDArray[np.float32]:

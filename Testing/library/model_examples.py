@@ -20,7 +20,6 @@ from MRTranslateLib.models.card import (
     ValueRanges,
 )
 from MRTranslateLib.models.components import AttentionCalibration, Components, LocalDiscriminatorCard
-from MRTranslateLib.networks.level_model import LevelModel
 
 
 def example_card(name: str = "tiny", version: str = "1.0.0") -> ModelCard:
@@ -105,18 +104,3 @@ def zip_example(parent: Path, name: str = "tiny", version: str = "1.0.0", seed: 
     """A zip file in ``parent`` with one bundle in one folder, as `zip -r tiny.zip tiny` makes it."""
     write_example(parent / f"{name}-{version}", name, version, seed)
     return Path(shutil.make_archive(str(parent / f"{name}-{version}"), "zip", parent / f"{name}-{version}", name))
-
-
-def constant_level(level: float) -> LevelModel:
-    """FLAIR has this median whatever the T1w."""
-    return LevelModel(
-        target=Contrast.FLAIR,
-        source=Contrast.T1W,
-        intercept=0.0,
-        per_median=0.0,
-        per_asymmetry=0.0,
-        lowest=level,
-        highest=level,
-        num_people=5,
-        relative_error=0.1,
-    )

@@ -28,7 +28,7 @@ from MRTranslateLib.networks.generator import (
     register_generator,
 )
 from MRTranslateLib.networks.unet import TYPICAL_LEVEL
-from Testing.library.model_examples import constant_level
+from Testing.library.level_examples import constant_level
 from Testing.training.conftest import TINY as TINY_RUN
 from Testing.training.conftest import tiny_scan
 from training.checkpoint import load_checkpoint

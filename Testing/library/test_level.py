@@ -12,24 +12,12 @@ from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.level import GAIN_RANGE, LevelCurve, level_curve, level_signs
 from MRTranslateLib.inference.slices import SliceJob, translate_slices
 from MRTranslateLib.networks.generator import build_generator
-from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.progress import Progress
 from Testing.library.conftest import CopyGenerator
-from Testing.library.level_examples import head
+from Testing.library.level_examples import MODEL, head
 
 T1W, T2W, FLAIR = Contrast.T1W, Contrast.T2W, Contrast.FLAIR
 VOXEL_MM = (2.0, 2.0, 2.0)
-MODEL = LevelModel(
-    target=FLAIR,
-    source=T2W,
-    intercept=-0.9,
-    per_median=1.4,
-    per_asymmetry=-3.9,
-    lowest=0.35,
-    highest=0.75,
-    num_people=14,
-    relative_error=0.11,
-)
 SIZE = {"num_neighbours": 1, "widths": [8, 8], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
 ARCHITECTURE = ("unet25d", SIZE)
 

@@ -208,7 +208,7 @@ def test_what_was_acquired_narrows_the_spread(copy_generator, scene):
     job = SliceJob.of(scene.prepared, FLAIR)
     component, resolver = scene.bundle.card.require_super_resolution(), load_super_resolver(scene.bundle)
     sources = scene.prepared.slices[T1W][scene.prepared.indices]
-    alone = spread_slices(copy_generator, job, sources, EXECUTION, Progress(), voxel_size_mm=(3.0, 3.0, 3.0), seed=0)
+    alone = spread_slices(copy_generator, job, sources, EXECUTION, Progress(), seed=0)
     resolved = super_resolve(
         copy_generator, resolver, component, scene.prepared, FLAIR, scene.low, EXECUTION, Progress()
     ).slices

@@ -23,7 +23,8 @@ from MRTranslateLib.robustness.report import RobustnessReport
 from MRTranslateLib.robustness.verdict import percent
 from MRTranslateLib.volume import Volume
 from Testing.library import robustness_examples
-from Testing.library.model_examples import constant_level, example_tensors
+from Testing.library.level_examples import constant_level
+from Testing.library.model_examples import example_tensors
 from Testing.library.robustness_examples import AFFINE, SHAPE, MeanGenerator, head, run_small
 
 

@@ -14,7 +14,7 @@ from MRTranslateLib.io import read_volume, write_volume
 from MRTranslateLib.phantoms import brain_grid, make_phantom, misalign
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.volume import Volume, same_grid
-from Testing.library.model_examples import constant_level
+from Testing.library.level_examples import constant_level
 
 T1W, T2W, FLAIR = Contrast.T1W, Contrast.T2W, Contrast.FLAIR
 

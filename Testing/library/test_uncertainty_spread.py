@@ -63,14 +63,14 @@ def job_of(*contrasts, values=None):
     if values is None:
         for slices in sources.values():
             slices += (brain * 0.02 * random.standard_normal(brain.shape)).astype(np.float32)
-    return SliceJob(sources, FLAIR, np.arange(5), (0, 4), 1)
+    return SliceJob(sources, FLAIR, np.arange(5), (0, 4), 1, MM)
 
 
 def spread_of(answer, job, seed=0, progress=None):
     generator = Told(answer)
     synthetic = translate_slices(generator, job, ONE, Progress()).slices
     generator.seen.clear()
-    return spread_slices(generator, job, synthetic, ONE, progress or Progress(), voxel_size_mm=MM, seed=seed), generator
+    return spread_slices(generator, job, synthetic, ONE, progress or Progress(), seed=seed), generator
 
 
 def test_a_generator_that_ignores_its_input_has_no_spread():

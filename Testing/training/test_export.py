@@ -17,9 +17,9 @@ from MRTranslateLib.inference.level import level_signs
 from MRTranslateLib.inference.load import load_generator, load_local_discriminator
 from MRTranslateLib.models.bundle import open_bundle
 from MRTranslateLib.networks.generator import SourceSlices, build_generator
-from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator
 from MRTranslateLib.networks.refined import RefinedGenerator
+from Testing.library.level_examples import MODEL
 from Testing.training.conftest import TINY, tiny_scan
 from training.calibration import AttentionEvidence, judge_attention
 from training.checkpoint import load_checkpoint
@@ -261,28 +261,15 @@ def test_the_student_does_not_change_what_the_generator_sees(united, tmp_path):
     assert refined.fast_pred(slices, torch.eye(5)[1:2]).shape == (1, 5, size, size)
 
 
-LEVEL = LevelModel(
-    target=FLAIR,
-    source=T2W,
-    intercept=-0.5,
-    per_median=0.1,
-    per_asymmetry=-1.0,
-    lowest=0.2,
-    highest=0.8,
-    num_people=9,
-    relative_error=0.1,
-)
-
-
 @pytest.mark.parametrize("refined", [False, True])
 def test_a_bundle_with_level_models_brings_its_results_to_the_level(united, checkpoint, tmp_path, refined):
-    levelled = exported(united[0] if refined else checkpoint, tmp_path / "levelled", levels=[LEVEL])
+    levelled = exported(united[0] if refined else checkpoint, tmp_path / "levelled", levels=[MODEL])
     scan = tiny_scan("sub-c", 3)
     rows = np.flatnonzero(scan.brain.any(axis=(1, 2)))
     made = predict_slices(load_generator(levelled), scan, ROUTE, rows)
     signs = level_signs(scan.images[T2W] / np.float32(255), (1.0, 1.0, 1.0))
     tissue = np.logical_or(*(scan.images[contrast][rows] > 0 for contrast in ROUTE[0]))
-    assert np.median(made[tissue]) == pytest.approx(LEVEL.level(signs.median, signs.asymmetry), rel=1e-3)
+    assert np.median(made[tissue]) == pytest.approx(MODEL.level(signs.median, signs.asymmetry), rel=1e-3)
     assert has_student(levelled.card) is refined
 
 

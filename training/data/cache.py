@@ -49,6 +49,10 @@ class CachedScan:
     lesion: NDArray[np.uint8]
     has_lesion_mask: bool
 
+    def unit(self, contrast: Contrast) -> NDArray[np.float32]:
+        """A contrast as the library prepares it, float32 0..1, zero outside the brain."""
+        return np.divide(self.images[contrast], np.float32(255), dtype=np.float32)
+
 
 def load_or_prepare(scans: Iterable[Scan], folder: Path, *, realign: tuple[str, ...]) -> list[CachedScan]:
     """Read prepared scans from ``folder``; prepare and store those that are not there yet."""
