@@ -82,8 +82,8 @@ def run(copy_generator, calibrated_bundle, phantom):
 def copied_as_spread(monkeypatch):
     """In place of members: the spread is a tenth of the translation."""
 
-    def spread_slices(generator, job, synthetic, execution, progress, *, voxel_size_mm, seed):
-        spread_slices.voxel_size_mm = voxel_size_mm
+    def spread_slices(generator, job, synthetic, execution, progress, *, seed):
+        spread_slices.voxel_size_mm = job.voxel_size_mm
         return Spread(synthetic / 10, None, {T1W: 0.01}, ("a tenth",), ())
 
     monkeypatch.setattr("MRTranslateLib.uncertainty.spread.spread_slices", spread_slices)
