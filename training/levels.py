@@ -9,13 +9,14 @@ the generator's own level.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.inference.level import level_signs
 from MRTranslateLib.networks.level_model import LevelModel
 from training.data.cache import CachedScan
@@ -38,9 +39,21 @@ class _Line:
         return level
 
 
-def fit_levels(scans: Sequence[CachedScan], wanted: Mapping[Contrast, Contrast]) -> tuple[LevelModel, ...]:
-    """:func:`fit_level` for each target and the source that tells its level."""
-    return tuple(fit_level(scans, target, source) for target, source in wanted.items())
+def fit_levels(scans: Sequence[CachedScan], wanted: Sequence[tuple[Contrast, Contrast]]) -> tuple[LevelModel, ...]:
+    """:func:`fit_level` for each target and the source that tells its level.
+
+    Raises:
+        UsageError: If a target is to be told from itself or from two sources.
+        InputError: See :func:`fit_level`.
+    """
+    sources: dict[Contrast, Contrast] = {}
+    for target, source in wanted:
+        if source == target:
+            raise UsageError(f"--level {target} {source}: a contrast cannot tell its own level; name another source")
+        if target in sources:
+            raise UsageError(f"--level: {target} is to be told from {sources[target]} and from {source}; name one")
+        sources[target] = source
+    return tuple(fit_level(scans, target, source) for target, source in sources.items())
 
 
 def fit_level(scans: Sequence[CachedScan], target: Contrast, source: Contrast) -> LevelModel:
@@ -52,12 +65,15 @@ def fit_level(scans: Sequence[CachedScan], target: Contrast, source: Contrast) -
         source: From which.
 
     Raises:
-        ValueError: If fewer than ``MIN_PEOPLE`` people have both.
+        InputError: If fewer than ``MIN_PEOPLE`` people have both.
     """
     known = [scan for scan in scans if {target, source} <= scan.images.keys()]
     people = [scan.case_id.partition("_")[0] for scan in known]
     if len(set(people)) < MIN_PEOPLE:
-        raise ValueError(f"{len(set(people))} people have {source} and {target}: {MIN_PEOPLE} are needed for a level")
+        raise InputError(
+            f"{len(set(people))} people have {source} and {target}, and {MIN_PEOPLE} are needed to tell the level of "
+            f"{target}; leave --level {target} {source} out"
+        )
     measured = [level_signs(scan.unit(source), VOXEL_MM) for scan in known]
     signs = np.array([(each.median, each.asymmetry) for each in measured])
     medians = np.array([np.median(scan.images[target][scan.brain]) / 255 for scan in known])

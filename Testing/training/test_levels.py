@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.inference.level import level_signs
 from Testing.library.level_examples import head
 from training.data.cache import CachedScan
@@ -67,9 +68,19 @@ def test_people_without_the_contrasts_are_passed_over(people):
 
 
 def test_too_few_people_are_refused(people):
-    with pytest.raises(ValueError, match="4 people have T2w and FLAIR: 5 are needed"):
+    with pytest.raises(InputError, match="4 people have T2w and FLAIR, and 5 are needed"):
         fit_level(people[:4], FLAIR, T2W)
 
 
 def test_every_wanted_target_gets_its_model(people):
-    assert [model.target for model in fit_levels(people, {FLAIR: T2W})] == [FLAIR]
+    assert [model.target for model in fit_levels(people, [(FLAIR, T2W)])] == [FLAIR]
+
+
+def test_a_contrast_does_not_tell_its_own_level(people):
+    with pytest.raises(UsageError, match="--level FLAIR FLAIR: a contrast cannot tell its own level"):
+        fit_levels(people, [(FLAIR, FLAIR)])
+
+
+def test_a_level_told_twice_is_refused_and_not_overwritten(people):
+    with pytest.raises(UsageError, match="FLAIR is to be told from T2w and from T1w"):
+        fit_levels(people, [(FLAIR, T2W), (FLAIR, T1W)])
