@@ -15,10 +15,6 @@ from torch.nn import functional
 
 from MRTranslateLib.networks.warp import integrate_velocity
 
-PUBLISHED_WIDTHS = (32, 64, 64, 64, 64, 64, 64)
-"""Seven poolings: for slices of 256 voxels and more. Five suit a brain box of 160 voxels."""
-PUBLISHED_BOTTLENECK_WIDTH = 128
-PUBLISHED_BOTTLENECK_BLOCKS = 3
 LEAKY_SLOPE = 0.2
 FLOW_HEAD_SPREAD = 1e-5
 NUM_FEATURE_LEVELS = 3

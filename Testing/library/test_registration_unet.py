@@ -4,19 +4,13 @@ import msgspec
 import pytest
 import torch
 
-from MRTranslateLib.networks.registration_unet import (
-    PUBLISHED_BOTTLENECK_BLOCKS,
-    PUBLISHED_BOTTLENECK_WIDTH,
-    PUBLISHED_WIDTHS,
-    RegistrationUNet,
-    RegistrationUNetParameters,
-)
+from MRTranslateLib.networks.registration_unet import RegistrationUNet, RegistrationUNetParameters
 from MRTranslateLib.networks.warp import folding_share
 
 PUBLISHED = RegistrationUNetParameters(
-    widths=PUBLISHED_WIDTHS,
-    bottleneck_width=PUBLISHED_BOTTLENECK_WIDTH,
-    num_bottleneck_blocks=PUBLISHED_BOTTLENECK_BLOCKS,
+    widths=(32, 64, 64, 64, 64, 64, 64),
+    bottleneck_width=128,
+    num_bottleneck_blocks=3,
     max_flow_voxels=8.0,
     diffeomorphic=False,
 )

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from MRTranslateLib.networks.k_space import k_space_resample
 from MRTranslateLib.networks.slice_profile import interpolation_matrix
 from training.data.degradation import (
     acquire_thick_slices,
     k_space_downsample,
-    limit_in_plane,
     thick_slice_centres,
     through_plane_matrix,
 )
@@ -66,14 +64,6 @@ def test_a_gradient_flows_through():
 def test_a_ratio_that_does_not_divide_is_refused(shape, ratio):
     with pytest.raises(ValueError, match="ratio must divide"):
         k_space_downsample(torch.rand(shape), ratio)
-
-
-def test_an_axis_of_full_resolution_is_left_alone():
-    image = torch.rand(32, 32, dtype=torch.float64)
-    rows = limit_in_plane(image, (4.0, 1.0))
-    assert rows.shape == (32, 32)
-    torch.testing.assert_close(rows.mean(dim=0), k_space_resample(image, (8, 32)).mean(dim=0), rtol=0, atol=0.1)
-    torch.testing.assert_close(limit_in_plane(image, (1.0, 1.0)), image, rtol=0, atol=0)
 
 
 def test_a_slope_survives_going_to_larger_voxels_and_back():

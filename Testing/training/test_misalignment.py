@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from MRTranslateLib.networks.warp import compose_flows, identity_grid, jacobian_determinant, warp
-from training.data.misalignment import ELASTIC_LEVELS_VOXELS, Misalignment, draw_misalignment
+from training.data.misalignment import Misalignment, draw_misalignment
 
 SIZE = (96, 80)
 
@@ -88,7 +88,7 @@ def test_an_affine_motion_keeps_lines_straight_and_angles_right():
     assert cosine.abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("level", ELASTIC_LEVELS_VOXELS)
+@pytest.mark.parametrize("level", [1, 2, 4, 6, 8])
 def test_an_elastic_level_is_the_largest_displacement_of_each_slice_and_nothing_folds(level):
     motion = draw(0, level)
     torch.testing.assert_close(motion.flow.norm(dim=1).amax(dim=(1, 2)), torch.full((8,), float(level)))

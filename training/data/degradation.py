@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from MRTranslateLib.networks.k_space import along_axis, coarse_centres, k_space_resample
-from MRTranslateLib.networks.slice_profile import interpolation_matrix, slice_profile_matrix, thick_slice_matrix
+from MRTranslateLib.networks.k_space import along_axis, k_space_resample
+from MRTranslateLib.networks.slice_profile import slice_profile_matrix, thick_slice_matrix
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,6 @@ def k_space_downsample(images: Tensor, ratio: int) -> Tensor:
     if ratio < 1 or height % ratio or width % ratio:
         raise ValueError(f"ratio must divide {height} x {width}, got {ratio}")
     return k_space_resample(images, (height // ratio, width // ratio))
-
-
-def limit_in_plane(images: Tensor, voxel_size: tuple[float, float]) -> Tensor:
-    """A scan with larger voxels in plane, interpolated back to the full grid as preparation does (linearly).
-
-    Args:
-        images: ``(..., H, W)``, not negative.
-        voxel_size: Size along rows and columns axis in voxels of the full grid, 1 or more; rounded so that whole
-            voxels fill the field of view.
-
-    Returns:
-        ``(..., H, W)``; the input itself along an axis whose size is 1.
-    """
-    shape = (images.shape[-2], images.shape[-1])
-    samples = tuple(max(1, round(count / size)) for count, size in zip(shape, voxel_size, strict=True))
-    result = k_space_resample(images, (samples[0], samples[1]))
-    for axis, (count, coarse) in zip((-2, -1), zip(shape, samples, strict=True), strict=True):
-        result = along_axis(result, interpolation_matrix(coarse_centres(count, coarse), count), axis)
-    return result
 
 
 def thick_slice_centres(num_slices: int, distance: float, *, shift: float = 0.0) -> Tensor:

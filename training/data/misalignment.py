@@ -19,7 +19,6 @@ from torch.nn import functional
 
 from MRTranslateLib.networks.warp import compose_flows, identity_grid, warp
 
-ELASTIC_LEVELS_VOXELS = (1, 2, 4, 6, 8)
 ROTATION_PER_LEVEL_DEG = 1.0
 SHIFT_PER_LEVEL = 0.02
 SCALE_PER_LEVEL = 0.02
