@@ -44,6 +44,10 @@ class DataConfig(Section, frozen=True, kw_only=True):
         source_count_weights: Relative frequency of 1, 2 and 3 sources.
         views: Along which axis scans are cut into slices; several make one generator learn from all of them, for a mean
             of views (METHODS 9.4). What ships is cut axially.
+        style_probability: Share of slices that are given the brightness of another person's scan, some way.
+        source_sets: Sets of sources that are usual, drawn evenly; one that is named twice is drawn twice as often.
+        source_set_share: Share of slices whose sources are one of them, where the person has them and a contrast more;
+            the others' are drawn by ``source_count_weights``.
     """
 
     realign: tuple[str, ...]
@@ -51,6 +55,9 @@ class DataConfig(Section, frozen=True, kw_only=True):
     lesion_fraction: float
     source_count_weights: tuple[float, float, float]
     views: tuple[Literal["axial", "coronal", "sagittal"], ...] = ("axial",)
+    style_probability: float = 0.0
+    source_sets: tuple[tuple[Contrast, ...], ...] = ()
+    source_set_share: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.views or len(set(self.views)) < len(self.views):
@@ -61,6 +68,14 @@ class DataConfig(Section, frozen=True, kw_only=True):
             raise ValueError(f"lesion_fraction must be in 0..1, got {self.lesion_fraction}")
         if min(self.source_count_weights) < 0 or sum(self.source_count_weights) <= 0:
             raise ValueError(f"source_count_weights must be positive, got {self.source_count_weights}")
+        if not 0 <= self.style_probability <= 1:
+            raise ValueError(f"style_probability must be in 0..1, got {self.style_probability}")
+        if not 0 <= self.source_set_share <= 1 or (self.source_set_share > 0) != bool(self.source_sets):
+            raise ValueError(
+                f"source_set_share must be in 0..1, above 0 only with source_sets, got {self.source_set_share}"
+            )
+        if any(not names or len(set(names)) < len(names) for names in self.source_sets):
+            raise ValueError("each of source_sets must name one contrast or more, each once")
 
 
 class AugmentationConfig(Section, frozen=True, kw_only=True):
@@ -117,6 +132,8 @@ class LossConfig(Section, frozen=True, kw_only=True):
             scanner more than on anything the sources show; below 1 it drowns the structure less.
         own: Of the losses that belong to the generator's family alone, as the flow objective.
         multi_scale_similarity: Of 1 - MS-SSIM, which system C has in place of SSIM (METHODS 3.3, stated, weight 1).
+        hidden_lesion: As ``lesion``, where no source is a T2w or FLAIR: oedema and plaques, bright there, are faint in
+            the others, and their average with healthy tissue is too dark. None for the same.
     """
 
     absolute_error: float
@@ -126,11 +143,13 @@ class LossConfig(Section, frozen=True, kw_only=True):
     level: float
     own: float = 1.0
     multi_scale_similarity: float = 0.0
+    hidden_lesion: float | None = None
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} must not be negative, got {value}")
 
 
 class OptimizerConfig(Section, frozen=True, kw_only=True):

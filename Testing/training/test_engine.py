@@ -11,7 +11,7 @@ import torch
 from MRTranslateLib.errors import InputError
 from training.checkpoint import FILE_NAME, load_checkpoint
 from training.engine import Run
-from training.losses.supervised import supervised_terms
+from training.losses.supervised import importance, supervised_terms
 from training.stages.stage import DivergedError, learning_rate
 
 
@@ -93,7 +93,8 @@ def test_a_lesion_voxel_counts_as_often_as_the_configuration_says(tiny_config):
     lesion[..., :8] = 1
     predicted[..., :8] = 0.3  # all error lies in the lesion, which is half of the brain
     counts = tiny_config.losses.lesion
-    losses = supervised_terms(predicted, torch.zeros_like(brain), brain, lesion, tiny_config.losses)
+    counted = importance(brain, lesion, torch.ones(1, 5), tiny_config.losses)
+    losses = supervised_terms(predicted, torch.zeros_like(brain), brain, counted, tiny_config.losses)
     assert losses["absolute_error"].item() == pytest.approx(0.3 * counts / (counts + 1))
 
 

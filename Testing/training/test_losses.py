@@ -6,10 +6,11 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
+from MRTranslateLib.contrast import Contrast
 from training.losses.masked_error import masked_absolute_error, masked_squared_error
 from training.losses.multi_scale_ssim import multi_scale_dissimilarity
 from training.losses.structural_similarity import STRIDE_VOXELS, WINDOW_VOXELS, structural_dissimilarity
-from training.losses.supervised import supervised_terms
+from training.losses.supervised import importance, supervised_terms
 
 
 def constant(value):
@@ -61,9 +62,27 @@ def test_multi_scale_similarity_counts_as_the_configuration_says_and_is_off_by_d
     random = torch.Generator().manual_seed(0)
     predicted, truth = (torch.rand(2, 1, 32, 32, generator=random) for _ in range(2))
     brain = torch.ones(2, 1, 32, 32)
-    plain = supervised_terms(predicted, truth, brain, 0 * brain, tiny_config.losses)
+    plain = supervised_terms(predicted, truth, brain, brain, tiny_config.losses)
     weights = msgspec.structs.replace(tiny_config.losses, multi_scale_similarity=0.5)
-    chosen = supervised_terms(predicted, truth, brain, 0 * brain, weights)
+    chosen = supervised_terms(predicted, truth, brain, brain, weights)
     assert set(chosen) - set(plain) == {"multi_scale_similarity"}
     expected = 0.5 * multi_scale_dissimilarity(predicted, truth, brain)
     torch.testing.assert_close(chosen["multi_scale_similarity"], expected)
+
+
+@pytest.mark.parametrize(
+    ("sources", "times"), [(["T1w"], 8), (["T1w", "T1wGd"], 8), (["T2w"], 3), (["T1w", "FLAIR"], 3), (["PDw"], 8)]
+)
+def test_a_lesion_that_no_t2w_or_flair_shows_counts_more(tiny_config, sources, times):
+    weights = msgspec.structs.replace(tiny_config.losses, lesion=3.0, hidden_lesion=8.0)
+    availability = torch.zeros(1, len(Contrast))
+    availability[0, [Contrast(name).channel for name in sources]] = 1
+    brain = torch.tensor([[[[0.0, 1.0, 1.0]]]])
+    lesion = torch.tensor([[[[1.0, 0.0, 1.0]]]])
+    assert importance(brain, lesion, availability, weights).flatten().tolist() == [0, 1, times]
+
+
+def test_hidden_lesions_count_as_others_by_default(tiny_config):
+    brain = torch.ones(1, 1, 1, 1)
+    counted = importance(brain, brain, torch.zeros(1, len(Contrast)), tiny_config.losses)
+    assert counted.item() == tiny_config.losses.lesion

@@ -153,3 +153,37 @@ def test_conversion_is_exact_for_every_stored_value(sampler):
 def test_given_lists_what_is_available(sampler):
     batch = sampler.draw(7, 3)
     assert torch.equal(batch.given, batch.availability.nonzero())
+
+
+def test_usual_sets_of_sources_are_drawn_as_often_as_the_configuration_says(tiny_scans, tiny_config):
+    config = msgspec.structs.replace(tiny_config.data, source_sets=((Contrast.T1W,),), source_set_share=0.5)
+    sampler = SliceSampler(tiny_scans, config, num_neighbours=3, seed=1)
+    plain = SliceSampler(tiny_scans, tiny_config.data, num_neighbours=3, seed=1)
+
+    def share(drawn):
+        sources = torch.cat([drawn.draw(step, 2).availability for step in range(200)])
+        return (sources == torch.eye(len(Contrast))[Contrast.T1W.channel]).all(dim=1).float().mean().item()
+
+    by_chance = share(plain)
+    assert share(sampler) == pytest.approx(0.5 + 0.5 * by_chance, abs=0.07)
+
+
+def test_a_set_that_leaves_nothing_to_translate_is_not_drawn(tiny_scans, tiny_config):
+    everything = tuple(tiny_scans[0].images)
+    config = msgspec.structs.replace(tiny_config.data, source_sets=(everything,), source_set_share=1.0)
+    sampler = SliceSampler(tiny_scans[:1], config, num_neighbours=3, seed=1)
+    for step in range(20):
+        assert (sampler.draw(step, 1).target_code.sum(dim=1) >= 1).all()
+
+
+def test_styles_change_how_bright_all_contrasts_are_and_nothing_else(tiny_scans, tiny_config):
+    config = msgspec.structs.replace(tiny_config.data, style_probability=1.0)
+    plain = SliceSampler(tiny_scans, tiny_config.data, num_neighbours=3, seed=1)
+    styled = SliceSampler(tiny_scans, config, num_neighbours=3, seed=1)
+    changed = 0
+    for step in range(10):
+        one, other = plain.draw(step, 1), styled.draw(step, 1)
+        assert torch.equal(one.images > 0, other.images > 0)
+        assert torch.equal(one.brain, other.brain)
+        changed += int(not torch.equal(one.images, other.images))
+    assert changed >= 8

@@ -18,6 +18,7 @@ from torch import Tensor
 from MRTranslateLib.contrast import Contrast
 from training.config import DataConfig
 from training.data.cache import CachedScan
+from training.data.intensity_style import IntensityStyles
 
 NUM_CONTRASTS = len(Contrast)
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
@@ -113,6 +114,8 @@ class SliceSampler:
         if not self.scans:
             raise ValueError("no scan has two contrasts: nothing to translate")
         self.config, self.num_neighbours, self.seed = config, num_neighbours, seed
+        self._source_sets = [[contrast.channel for contrast in names] for names in config.source_sets]
+        self._styles = IntensityStyles(self.scans) if config.style_probability > 0 else None
         self._brain_slices = [np.flatnonzero(scan.brain.any(axis=(1, 2))) for scan in self.scans]
         self._lesion_slices = [np.flatnonzero(scan.lesion.any(axis=(1, 2))) for scan in self.scans]
 
@@ -161,6 +164,10 @@ class SliceSampler:
         middle = int(rng.choice(lesion_slices if from_lesion else brain_slices))
         window = self._window(scan.brain.shape, rng)
         _fill_stacks(one["images"][0], scan, middle, window)
+        if self._styles is not None and rng.random() < self.config.style_probability:
+            for contrast, table in self._styles.draw(person, rng).items():
+                stack = one["images"][0, contrast.channel]
+                stack[...] = table[stack]
         acquired = one["acquired"][0]
         acquired[:] = 0
         acquired[[contrast.channel for contrast in scan.images]] = 1
@@ -178,9 +185,13 @@ class SliceSampler:
 
     def _draw_sources(self, acquired: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         channels = np.flatnonzero(acquired)
+        availability = np.zeros_like(acquired)
+        possible = [chosen for chosen in self._source_sets if acquired[chosen].all() and len(chosen) < len(channels)]
+        if possible and rng.random() < self.config.source_set_share:
+            availability[possible[int(rng.integers(len(possible)))]] = 1
+            return availability
         weights = np.array(self.config.source_count_weights)[: len(channels) - 1]
         count = 1 + rng.choice(len(weights), p=weights / weights.sum())
-        availability = np.zeros_like(acquired)
         availability[rng.permutation(channels)[:count]] = 1
         return availability
 

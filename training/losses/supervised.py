@@ -7,17 +7,35 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from MRTranslateLib.contrast import Contrast
 from training.config import LossConfig
 from training.losses.masked_error import masked_absolute_error, masked_squared_error
 from training.losses.multi_scale_ssim import multi_scale_dissimilarity
 from training.losses.structural_similarity import structural_dissimilarity
+
+SHOW_LESIONS = (Contrast.T2W, Contrast.FLAIR)
+"""Contrasts in which oedema and plaques stand out."""
+
+
+def importance(brain: Tensor, lesion: Tensor, availability: Tensor, weights: LossConfig) -> Tensor:
+    """How many times each voxel counts, shaped as ``brain``, 0 outside it.
+
+    Args:
+        brain: ``(P, 1, H, W)``, 0/1.
+        lesion: Same shape, 0/1.
+        availability: ``(P, 5)``, 0/1, the sources.
+        weights: Of lesions that a source shows and of others.
+    """
+    hidden = weights.lesion if weights.hidden_lesion is None else weights.hidden_lesion
+    shown = availability[:, [contrast.channel for contrast in SHOW_LESIONS]].amax(1)[:, None, None, None]
+    return brain * (1 + (hidden + shown * (weights.lesion - hidden) - 1) * lesion)
 
 
 def supervised_terms(
     predicted: Tensor,
     truth: Tensor,
     brain: Tensor,
-    lesion: Tensor,
+    counted: Tensor,
     weights: LossConfig,
     attention: Tensor | None = None,
 ) -> dict[str, Tensor]:
@@ -27,11 +45,10 @@ def supervised_terms(
         predicted: ``(P, 1, H, W)``, 0..1 units, not clipped.
         truth: Same shape.
         brain: Same shape, 0/1.
-        lesion: Same shape, 0/1.
+        counted: Same shape, see :func:`importance`.
         weights: Of the terms.
         attention: Same shape, mean 1 inside the brain; None for even weights.
     """
-    counted = brain * (1 + (weights.lesion - 1) * lesion)
     if attention is not None:
         counted = counted * attention
     size = brain.sum((2, 3), keepdim=True).clamp(min=1)

@@ -25,7 +25,7 @@ from training.losses.label_correction import (
     image_terms,
     known_flow_terms,
 )
-from training.losses.supervised import supervised_terms
+from training.losses.supervised import importance, supervised_terms
 from training.monitors import FoldingMonitor, GaugeMonitor
 from training.networks.label_correction import CorrectedTarget
 from training.stages.adversary import Adversary
@@ -88,7 +88,8 @@ class GeneratorStage(Stage):
         if self.settings.gauge is not None:
             losses["gauge"] = gauge_term(self.settings.gauge, pairs, synthetic)
         weights = self.context.config.losses
-        losses |= supervised_terms(synthetic, target, pairs.brain, pairs.lesion, weights, attention)
+        counted = importance(pairs.brain, pairs.lesion, pairs.availability, weights)
+        losses |= supervised_terms(synthetic, target, pairs.brain, counted, weights, attention)
         losses |= {name: weights.own * term for name, term in self.plain_generator.own_losses().items()}
         if attacked is not None and self.attack is not None and self.settings.attack is not None:
             clean = pairs.pick(self.plain_generator.fast_pred(batch.slices, batch.target_code))

@@ -23,7 +23,7 @@ from training.losses import relativistic_average
 from training.losses.adversarial import sum_over_scales
 from training.losses.distinction import DISTINCTION_WEIGHT, distinction_loss, infinite_ratio_difference
 from training.losses.feature_matching import feature_matching
-from training.losses.supervised import supervised_terms
+from training.losses.supervised import importance, supervised_terms
 from training.stages.corrected import with_corrected_targets
 from training.stages.delivered import delivered
 from training.stages.stage import Stage, StageContext, make_optimizer, minimize, set_learning_rate, values_of
@@ -74,7 +74,10 @@ class SuperResolutionStage(Stage):
         predicted = resolved.prediction.float() * pairs.brain
         truth = self._target(pairs) * pairs.brain
         difference = infinite_ratio_difference(truth, synthetic * pairs.brain)
-        losses = supervised_terms(predicted, truth, pairs.brain, pairs.lesion, self.context.config.losses)
+        weights = self.context.config.losses
+        # Whatever the sources are, the thick slices of the target show its lesions.
+        counted = importance(pairs.brain, pairs.lesion, torch.ones_like(pairs.availability), weights)
+        losses = supervised_terms(predicted, truth, pairs.brain, counted, weights)
         losses["distinction"] = (
             self.settings.distinction / DISTINCTION_WEIGHT * distinction_loss(resolved.distinction, difference)
         )
