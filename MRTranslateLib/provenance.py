@@ -185,7 +185,7 @@ class LevelRecord(_Record, frozen=True, kw_only=True):
     """How the result's brightness was changed after the network.
 
     Attributes:
-        source: Contrast that told the level.
+        source: Contrast that, with the result as a whole, told the level.
         median: Of the result in the brain before, 1 is the target's 99.5th percentile.
         level: What it became.
     """
@@ -197,7 +197,8 @@ class LevelRecord(_Record, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """For a reader."""
-        return f"median of the brain brought from {self.median:.2f} to {self.level:.2f}, as the {self.source} tells"
+        change = f"median of the brain brought from {self.median:.2f} to {self.level:.2f}"
+        return f"{change}, as the {self.source} and the whole result tell"
 
 
 class Provenance(_Record, frozen=True, kw_only=True):

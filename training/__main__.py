@@ -385,9 +385,11 @@ def _export(options: argparse.Namespace) -> None:
         card = ModelStore().find(options.predecessor).card
         former = Predecessor(name=card.name, version=card.version, quality=card.quality)
     shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
-    if options.level:
-        shared["levels"] = fit_levels(_prepared(scans, "train", ()), options.level)
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
+    if options.level:
+        predict = library_predict(bundle, threads=options.threads)
+        shared["levels"] = fit_levels(_prepared(scans, "train", ()), options.level, predict)
+        bundle = export_bundle(checkpoint, options.output, replace=True, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
     scores, refined = score_routes(library_predict(bundle, threads=options.threads), val, routes), None
     if has_student(bundle.card):

@@ -111,7 +111,7 @@ def _levels(card: ModelCard) -> str:
     return "\n\n".join(
         _paragraph(
             f"Level of {level['target']}",
-            f"The median of the brain is told from the {level['source']} as a whole, if that is given: "
+            f"The median of the brain is told from the {level['source']} and the result as a whole, if that is given: "
             f"{level['relative_error']:.0%} off (root mean square) on people it was not fitted on.",
         )
         for level in card.architecture.parameters.get("levels", ())

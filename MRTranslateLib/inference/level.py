@@ -1,7 +1,8 @@
-"""Brings a translated volume to the level that a source as a whole tells (see networks/level_model.py)."""
+"""Brings a translated volume to the level that it and a source tell as a whole (see networks/level_model.py)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.networks.level_model import LevelModel
+from MRTranslateLib.networks.level_model import LevelModel, LevelSigns
 from MRTranslateLib.plausibility.mirrored import departure_from_mirror, without_unevenness
 from MRTranslateLib.plausibility.symmetric_grid import symmetric_grid
+from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE
 from MRTranslateLib.volume import from_slices
 
 Slices = NDArray[np.float32]
@@ -23,26 +25,13 @@ MEDIAN_RANGE = (0.05, 0.95)
 """Nor is a result that is nearly black or nearly white."""
 
 
-@dataclass(frozen=True)
-class LevelSigns:
-    """What a source says about the level of a target.
-
-    Attributes:
-        median: Of the source's brain, 0..1.
-        asymmetry: 95th percentile of how far voxels depart from the mirrored half of the brain, 0..1: a tumour lies on
-            one side, lesions of multiple sclerosis on both.
-    """
-
-    median: float
-    asymmetry: float
-
-
-def level_signs(source: Slices, voxel_size_mm: tuple[float, float, float]) -> LevelSigns:
-    """Measure a source.
+def level_signs(source: Slices, voxel_size_mm: tuple[float, float, float], result: Slices) -> LevelSigns:
+    """Measure a source and a result.
 
     Args:
         source: ``(S, H, W)``, 0..1, zero outside the brain, not all zero.
         voxel_size_mm: Slice distance, height, width.
+        result: ``(V,)``, 0..1, values of the brain's voxels as the generator made them; their median above 0.
     """
     volume = np.ascontiguousarray(from_slices(source))
     brain = volume > 0
@@ -53,7 +42,13 @@ def level_signs(source: Slices, voxel_size_mm: tuple[float, float, float]) -> Le
     flat = without_unevenness(grid.sample_brain(volume, share, affine), inside)
     departure = np.abs(departure_from_mirror(flat, inside))
     asymmetry = float(np.percentile(departure[inside], ASYMMETRY_PERCENTILE)) if inside.any() else 0.0
-    return LevelSigns(float(np.median(volume[brain])), asymmetry)
+    return LevelSigns(float(np.median(volume[brain])), asymmetry, brightest_sign(result))
+
+
+def brightest_sign(result: Slices) -> float:
+    """:attr:`LevelSigns.brightest` of a result, given as for :func:`level_signs`."""
+    middle, brightest = np.percentile(result, (50, BRAIN_PERCENTILE))
+    return math.log(brightest / middle)
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ def level_curve(
         target: Contrast of the result.
         sources: Whole volumes ``(S, H, W)``, 0..1, zero outside the brain.
         voxel_size_mm: Slice distance, height, width.
-        translated: Slices of the result.
+        translated: Slices of the result, evenly over the brain if they are not all.
         tissue: Same shape, the brain.
 
     Returns:
@@ -109,10 +104,11 @@ def level_curve(
     model = next((model for model in models if model.target == target), None)
     if model is None or model.source not in sources or not sources[model.source].any() or not tissue.any():
         return None
-    median = float(np.median(translated[tissue]))
+    result = translated[tissue]
+    median = float(np.median(result))
     if not MEDIAN_RANGE[0] <= median <= MEDIAN_RANGE[1]:
         return None
-    signs = level_signs(sources[model.source], voxel_size_mm)
+    signs = level_signs(sources[model.source], voxel_size_mm, result)
     lowest, highest = GAIN_RANGE
-    gain = np.clip(model.level(signs.median, signs.asymmetry) / median, lowest, highest)
+    gain = np.clip(model.level(signs) / median, lowest, highest)
     return LevelCurve(model.source, median, float(gain) * median)

@@ -119,7 +119,7 @@ def search_worst_case(
     brain = padded(case.brain[rows])
     raw = _predictor(case, slices, settings, progress)
     made = raw(slices.images)
-    curve = job.level_curve(case.generator, made[:, 0, : case.brain.shape[1], : case.brain.shape[2]].numpy(), rows)
+    curve = case.level_curve(Progress(cancelled=progress.cancelled))
 
     def levelled(predicted: Tensor) -> Tensor:
         return predicted if curve is None else torch.from_numpy(curve(predicted.numpy()))

@@ -17,6 +17,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.files import json_text, reason, shown, write_text_atomic
 from MRTranslateLib.inference.device import Execution
+from MRTranslateLib.inference.level import LevelCurve
 from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.inference.slices import SliceJob, SliceResult, translate_slices
 from MRTranslateLib.inference.sources import NamedVolume
@@ -114,6 +115,16 @@ class Case:
         """
         result = translate_slices(self.generator, self.job(sources), self.execution, progress)
         return SliceResult(result.slices * self.brain[self.prepared.indices], result.device, result.fallbacks)
+
+    def level_curve(self, progress: Progress) -> LevelCurve | None:
+        """What the translation of the sources as they are is changed by after the network.
+
+        Raises:
+            CancelledError: If the caller asks to stop.
+        """
+        if all(model.target != self.target for model in self.generator.levels):
+            return None
+        return translate_slices(self.generator, self.job(self.sources), self.execution, progress).curve
 
     def perturbed(self, key: CellKey, plan: RobustnessPlan) -> dict[Contrast, NDArray[np.float32]]:
         """The sources of a cell; a source of which nothing is left is not among them."""

@@ -16,6 +16,7 @@ MODEL = LevelModel(
     intercept=-0.9,
     per_median=1.4,
     per_asymmetry=-3.9,
+    per_brightest=-0.7,
     lowest=0.35,
     highest=0.75,
     num_people=14,

@@ -9,9 +9,10 @@ import pytest
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.inference.device import Execution
-from MRTranslateLib.inference.level import GAIN_RANGE, LevelCurve, level_curve, level_signs
+from MRTranslateLib.inference.level import GAIN_RANGE, LevelCurve, brightest_sign, level_curve, level_signs
 from MRTranslateLib.inference.slices import SliceJob, translate_slices
 from MRTranslateLib.networks.generator import build_generator
+from MRTranslateLib.networks.level_model import LevelSigns
 from MRTranslateLib.progress import Progress
 from Testing.library.conftest import CopyGenerator
 from Testing.library.level_examples import MODEL, head
@@ -32,55 +33,71 @@ class LevelledCopy(CopyGenerator):
     levels = (MODEL,)
 
 
+def signs_of(source, voxel_size_mm=VOXEL_MM):
+    """Of a source and its copy."""
+    return level_signs(source, voxel_size_mm, source[source > 0])
+
+
 def test_the_median_is_that_of_the_brain():
-    assert level_signs(head(), VOXEL_MM).median == pytest.approx(0.4)
+    assert signs_of(head()).median == pytest.approx(0.4)
 
 
 def test_a_symmetric_brain_has_no_asymmetry_and_one_sided_brightness_has():
-    assert level_signs(head(), VOXEL_MM).asymmetry < 0.005
-    assert level_signs(head(blob=0.4), VOXEL_MM).asymmetry > 0.02
+    assert signs_of(head()).asymmetry < 0.005
+    assert signs_of(head(blob=0.4)).asymmetry > 0.02
 
 
 def test_a_tilted_head_is_as_symmetric_as_an_upright_one():
-    assert level_signs(head(tilt_deg=10), VOXEL_MM).asymmetry < 0.01
+    assert signs_of(head(tilt_deg=10)).asymmetry < 0.01
 
 
 def test_thick_slices_are_as_asymmetric_as_thin_ones():
     thin = head(blob=0.4)
-    thick = level_signs(np.ascontiguousarray(thin[::3]), (6.0, 2.0, 2.0))
-    assert thick.asymmetry == pytest.approx(level_signs(thin, VOXEL_MM).asymmetry, rel=0.1)
+    thick = signs_of(np.ascontiguousarray(thin[::3]), (6.0, 2.0, 2.0))
+    assert thick.asymmetry == pytest.approx(signs_of(thin).asymmetry, rel=0.1)
 
 
 def test_it_does_not_matter_which_side_is_ill():
     image = head(blob=0.4)
-    other = level_signs(np.ascontiguousarray(image[:, :, ::-1]), VOXEL_MM)
-    assert level_signs(image, VOXEL_MM).asymmetry == pytest.approx(other.asymmetry, rel=0.05)
+    other = signs_of(np.ascontiguousarray(image[:, :, ::-1]))
+    assert signs_of(image).asymmetry == pytest.approx(other.asymmetry, rel=0.05)
 
 
 def test_the_level_is_the_exponential_of_a_line():
-    assert MODEL.level(0.3, 0.02) == pytest.approx(math.exp(-0.9 + 1.4 * 0.3 - 3.9 * 0.02))
+    assert MODEL.level(LevelSigns(0.3, 0.02, 0.4)) == pytest.approx(math.exp(-0.9 + 1.4 * 0.3 - 3.9 * 0.02 - 0.7 * 0.4))
+
+
+def test_what_is_brightest_is_told_against_the_median():
+    values = np.linspace(0, 1, 1001, dtype=np.float32)
+    assert brightest_sign(values) == pytest.approx(math.log(0.995 / 0.5))
+    assert brightest_sign(0.3 * values) == pytest.approx(math.log(0.995 / 0.5))
+
+
+def test_a_result_with_a_bright_tumour_is_brought_to_a_lower_level():
+    source = np.clip(head(), 0, 0.5)
+    with_tumour = np.where(head(blob=0.4) > head(), 0.9, source).astype(np.float32)
+    levels = [curve_of((MODEL,), FLAIR, {T2W: source}, result).level for result in (source, with_tumour)]
+    assert levels[1] < 0.9 * levels[0]
 
 
 @pytest.mark.parametrize(("median", "level"), [(0.9, 0.75), (-2.0, 0.35)])
 def test_no_level_is_told_beyond_those_of_the_training_people(median, level):
-    assert MODEL.level(median, 0.0) == level
+    assert MODEL.level(LevelSigns(median, 0.0, 0.0)) == level
 
 
 def test_a_result_is_brought_to_the_level_that_the_source_tells():
     source = head(blob=0.4)
-    signs = level_signs(source, VOXEL_MM)
+    signs = signs_of(source)
     result = translate_slices(LevelledCopy(), job({T2W: source}), Execution("cpu", "fp32", 1), Progress())
-    assert np.median(result.slices[source > 0]) == pytest.approx(MODEL.level(signs.median, signs.asymmetry), rel=1e-4)
+    assert np.median(result.slices[source > 0]) == pytest.approx(MODEL.level(signs), rel=1e-4)
 
 
-def test_the_level_of_some_slices_is_told_from_the_whole_volume():
+def test_what_the_source_says_of_some_slices_it_says_as_a_whole():
     source = head(blob=0.4)
     few = np.arange(30, 40)
     result = translate_slices(LevelledCopy(), job({T2W: source}, few), Execution("cpu", "fp32", 1), Progress())
-    signs = level_signs(source, VOXEL_MM)
-    assert np.median(result.slices[source[few] > 0]) == pytest.approx(
-        MODEL.level(signs.median, signs.asymmetry), rel=1e-4
-    )
+    signs = signs_of(source)
+    assert np.median(result.slices[source[few] > 0]) == pytest.approx(MODEL.level(signs), rel=1e-4)
 
 
 def curve_of(models, target, sources, translated):

@@ -263,13 +263,17 @@ def test_the_student_does_not_change_what_the_generator_sees(united, tmp_path):
 
 @pytest.mark.parametrize("refined", [False, True])
 def test_a_bundle_with_level_models_brings_its_results_to_the_level(united, checkpoint, tmp_path, refined):
-    levelled = exported(united[0] if refined else checkpoint, tmp_path / "levelled", levels=[MODEL])
+    run = united[0] if refined else checkpoint
+    levelled = exported(run, tmp_path / "levelled", levels=[MODEL])
     scan = tiny_scan("sub-c", 3)
     rows = np.flatnonzero(scan.brain.any(axis=(1, 2)))
-    made = predict_slices(load_generator(levelled), scan, ROUTE, rows)
-    signs = level_signs(scan.images[T2W] / np.float32(255), (1.0, 1.0, 1.0))
     tissue = np.logical_or(*(scan.images[contrast][rows] > 0 for contrast in ROUTE[0]))
-    assert np.median(made[tissue]) == pytest.approx(MODEL.level(signs.median, signs.asymmetry), rel=1e-3)
+    plain, made = (
+        predict_slices(load_generator(bundle), scan, ROUTE, rows)[tissue]
+        for bundle in (exported(run, tmp_path / "plain"), levelled)
+    )
+    signs = level_signs(scan.images[T2W] / np.float32(255), (1.0, 1.0, 1.0), plain)
+    assert np.median(made) == pytest.approx(MODEL.level(signs), rel=1e-3)
     assert has_student(levelled.card) is refined
 
 
