@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -349,6 +350,8 @@ def _super_resolution(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    import torch
+
     from MRTranslateLib.cli.card_text import (
         render_attention_quality,
         render_low_resolution_uncertainty,
@@ -359,7 +362,7 @@ def _export(options: argparse.Namespace) -> None:
     from MRTranslateLib.models.store import ModelStore
     from training.calibration import judge_attention
     from training.checkpoint import load_checkpoint
-    from training.evaluation import REPORTED_ROUTES, read_scores, score_routes
+    from training.evaluation import REPORTED_ROUTES, predict_slices, read_scores, score_routes
     from training.export import (
         all_routes,
         export_bundle,
@@ -367,6 +370,7 @@ def _export(options: argparse.Namespace) -> None:
         library_predict,
         quality_rows,
         routes_not_worse,
+        shipped_generator,
     )
     from training.levels import fit_levels
     from training.limits import derive_limits
@@ -385,11 +389,11 @@ def _export(options: argparse.Namespace) -> None:
         card = ModelStore().find(options.predecessor).card
         former = Predecessor(name=card.name, version=card.version, quality=card.quality)
     shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
-    bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     if options.level:
-        predict = library_predict(bundle, threads=options.threads)
+        torch.set_num_threads(options.threads)
+        predict = partial(predict_slices, shipped_generator(checkpoint, with_student=False).eval())
         shared["levels"] = fit_levels(_prepared(scans, "train", ()), options.level, predict)
-        bundle = export_bundle(checkpoint, options.output, replace=True, **shared)
+    bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()
     scores, refined = score_routes(library_predict(bundle, threads=options.threads), val, routes), None
     if has_student(bundle.card):

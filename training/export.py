@@ -154,12 +154,12 @@ def _attacked(stage: StageConfig) -> bool:
     return isinstance(stage, GeneratorStageConfig) and stage.attack is not None
 
 
-def shipped_generator(checkpoint: Checkpoint) -> Generator:
-    """The averaged generator of a run, refined by the averaged student if that was trained; on the CPU."""
+def shipped_generator(checkpoint: Checkpoint, *, with_student: bool = True) -> Generator:
+    """The averaged generator of a run, refined by the averaged student if that was trained and wanted; on the CPU."""
     networks = build_networks(checkpoint.config)
     averaged = nn.ModuleDict({name: networks[name] for name in checkpoint.averaged})
     load_weights(averaged, checkpoint.averaged, where=f"the checkpoint of {checkpoint.config.name}")
-    refined = any(isinstance(stage, RefineStageConfig) for stage in stages_run(checkpoint))
+    refined = with_student and any(isinstance(stage, RefineStageConfig) for stage in stages_run(checkpoint))
     return deliverable(checkpoint.config, averaged, with_student=refined)
 
 

@@ -313,6 +313,14 @@ def test_a_run_becomes_a_judged_bundle(finished, phantom_data, tmp_path, capsys,
     assert "brain PSNR" in capsys.readouterr().out
 
 
+def test_a_level_that_too_few_people_tell_leaves_nothing_behind(capsys, finished, phantom_data, tmp_path):
+    model = tmp_path / "tiny-model"
+    export = ["export", finished, "--hardware", "none", "--output", model, "--data", phantom_data]
+    said = refused(capsys, 3, [*export, "--level", "FLAIR", "T1w"])
+    assert "5 are needed to tell the level of FLAIR" in said
+    assert not model.exists()
+
+
 def test_an_adversarial_run_becomes_a_bundle_with_judged_attention(
     config_file, tiny_values, phantom_data, tmp_path, capsys, monkeypatch
 ):
