@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         type=Contrast,
         metavar=("TARGET", "SOURCE"),
-        help="tell how bright a target is from a source as a whole, FLAIR T2w for example; may be given several times",
+        help="tell how bright a target is from a source and the result as a whole, FLAIR T2w for example; repeatable",
     )
     export.add_argument(
         "--predecessor", metavar="MODEL", help="the installed model that this one replaces, for its card"
