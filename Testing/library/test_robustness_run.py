@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import CancelledError, InputError, UsageError
 from MRTranslateLib.io import read_volume, write_volume
 from MRTranslateLib.models.bundle import write_bundle
@@ -198,6 +199,21 @@ def test_the_search_judges_results_at_the_level_that_the_sources_tell(generator,
         return found.worst_score / found.relative  # the change is given as a share of the mean result, too
 
     assert mean_result(0.6) > 1.3 * mean_result(0.4)
+
+
+def test_the_search_takes_the_level_of_the_whole_translation_not_of_the_slices_it_attacks(
+    generator, coarse_bundle, tmp_path
+):
+    def slices_translated(name, *levels):
+        generator.levels, generator.num_slices = levels, 0
+        settings = AdversarialSettings(num_queries=5, num_slices=1)
+        run_small(coarse_bundle.folder, tmp_path / name, adversarial=settings)
+        return generator.num_slices
+
+    plain = slices_translated("plain")
+    of_another_target = msgspec.structs.replace(constant_level(0.5), target=Contrast.T1W_GD)
+    assert slices_translated("other", of_another_target) == plain
+    assert slices_translated("level", constant_level(0.5)) > plain + 10
 
 
 class Page(HTMLParser):
