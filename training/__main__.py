@@ -391,7 +391,7 @@ def _export(options: argparse.Namespace) -> None:
     shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
     if options.level:
         torch.set_num_threads(options.threads)
-        predict = partial(predict_slices, shipped_generator(checkpoint, with_student=False).eval())
+        predict = partial(predict_slices, shipped_generator(checkpoint, with_student=False))
         shared["levels"] = fit_levels(_prepared(scans, "train", ()), options.level, predict)
     bundle = export_bundle(checkpoint, options.output, replace=options.replace, **shared)
     routes = REPORTED_ROUTES if options.reported_routes else all_routes()

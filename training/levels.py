@@ -11,7 +11,6 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.inference.level import brightest_sign, level_signs
-from MRTranslateLib.networks.level_model import LevelModel, LevelSigns
+from MRTranslateLib.networks.level_model import LevelModel
 from training.data.cache import CachedScan
-from training.evaluation import Predict, Route
+from training.evaluation import Predict
+from training.export import all_routes
 
 RIDGE = 3.0
 """Weight of the squared slopes, of standardised signs, against the sum of squared errors.
@@ -105,17 +105,14 @@ def fit_level(scans: Sequence[CachedScan], target: Contrast, source: Contrast, p
 def _signs_by_route(scan: CachedScan, target: Contrast, source: Contrast, predict: Predict) -> NDArray[np.float64]:
     """``(R, 3)``: the signs of a person for each set of sources with ``source``."""
     rows = np.flatnonzero(scan.brain.any(axis=(1, 2)))[::EVERY]
-    others = [contrast for contrast in scan.images if contrast not in (target, source)]
-    signs: list[LevelSigns] = []
-    for count in range(len(others) + 1):
-        for added in combinations(others, count):
-            route: Route = (tuple(contrast for contrast in scan.images if contrast in (source, *added)), target)
-            result = predict(scan, route, rows)[scan.brain[rows]]
-            if signs:  # the source's are the same
-                signs.append(dataclasses.replace(signs[0], brightest=brightest_sign(result)))
-            else:
-                signs.append(level_signs(scan.unit(source), VOXEL_MM, result))
-    return np.array([dataclasses.astuple(each) for each in signs])
+    results = [
+        predict(scan, (sources, made), rows)[scan.brain[rows]]
+        for sources, made in all_routes()
+        if made == target and source in sources and scan.images.keys() >= {*sources}
+    ]
+    signs = level_signs(scan.unit(source), VOXEL_MM, results[0])
+    by_route = [dataclasses.replace(signs, brightest=brightest_sign(result)) for result in results]
+    return np.array([dataclasses.astuple(each) for each in by_route])
 
 
 def _fitted(signs: Sequence[NDArray[np.float64]], wanted: NDArray[np.float64]) -> _Line:

@@ -54,11 +54,9 @@ class SliceJob:
             grid.slices_voxel_size_mm,
         )
 
-    def level_curve(
-        self, generator: Generator, translated: NDArray[np.float32], rows: NDArray[np.intp]
-    ) -> LevelCurve | None:
-        """What brings the translated slices ``rows`` to the level that the sources tell; None where they tell none."""
-        tissue = np.logical_or.reduce([source[rows] > 0 for source in self.sources.values()])
+    def level_curve(self, generator: Generator, translated: NDArray[np.float32]) -> LevelCurve | None:
+        """What brings the translated slices to the level that they and the sources tell; None where none is told."""
+        tissue = np.logical_or.reduce([source[self.indices] > 0 for source in self.sources.values()])
         return level_curve(generator.levels, self.target, self.sources, self.voxel_size_mm, translated, tissue)
 
 
@@ -142,7 +140,7 @@ def translate_slices(generator: Generator, job: SliceJob, execution: Execution, 
             wanted = predicted[:, job.target.channel, :height, :width]
             result[done : done + len(rows)] = wanted.clamp(0, 1).numpy()
             done += len(rows)
-    curve = job.level_curve(generator, result, job.indices)
+    curve = job.level_curve(generator, result)
     return SliceResult(result if curve is None else curve(result), runner.device, tuple(runner.fallbacks), curve)
 
 
