@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.networks.context import HEAD_WIDTH, ContextBlock
 
 NUM_CONTRASTS = len(Contrast)
 NUM_GROUPS = 8
@@ -45,6 +46,7 @@ class UNetParameters:
         level_from_voxels: The U-Net's correction has mean zero over the tissue of each slice, so how bright a contrast
             is comes from the voxel path alone. That path learns from everybody's voxels at once; the U-Net, which sees
             four people at a time, would learn each training person's level by heart.
+        context_blocks: Attention blocks at the coarsest level, each over the whole slice; 0 for none.
     """
 
     num_neighbours: int
@@ -53,6 +55,7 @@ class UNetParameters:
     voxel_width: int
     blocks_per_level: int
     level_from_voxels: bool = False
+    context_blocks: int = 0
 
     def __post_init__(self) -> None:
         if self.num_neighbours < 1 or self.num_neighbours % 2 == 0:
@@ -61,6 +64,11 @@ class UNetParameters:
             raise ValueError(f"widths must be multiples of {NUM_GROUPS}, got {self.widths}")
         if min(self.detail_width, self.voxel_width, self.blocks_per_level) < 1:
             raise ValueError("detail_width, voxel_width and blocks_per_level must be 1 or more")
+        if self.context_blocks < 0 or (self.context_blocks and self.widths[-1] % HEAD_WIDTH):
+            raise ValueError(
+                f"context_blocks must not be negative, and with them the last of widths a multiple of {HEAD_WIDTH}; "
+                f"got {self.context_blocks} and {self.widths[-1]}"
+            )
 
     @property
     def size_multiple(self) -> int:
@@ -111,6 +119,7 @@ class ConditionalUNet(nn.Module):
         self.stem = nn.Conv2d(4 * in_channels, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(_level(width, width, parameters.blocks_per_level) for width in widths)
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(widths))
+        self.context = nn.ModuleList(ContextBlock(widths[-1]) for _ in range(parameters.context_blocks))
         self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairwise(widths))
         self.decoder = nn.ModuleList(_level(2 * width, width, parameters.blocks_per_level) for width in widths[:-1])
         self.to_detail = nn.Conv2d(widths[0], 4 * detail, 1)
@@ -142,6 +151,8 @@ class ConditionalUNet(nn.Module):
             if level < len(self.down):
                 skips.append(features)
                 features = self.down[level](features)
+        for context in self.context:
+            features = context(features)
         for level in reversed(range(len(self.decoder))):
             features = functional.pixel_shuffle(self.up[level](features), 2)
             features = _run(self.decoder[level], torch.cat([features, skips[level]], dim=1), embedding)
