@@ -48,6 +48,7 @@ class DataConfig(Section, frozen=True, kw_only=True):
         source_sets: Sets of sources that are usual, drawn evenly; one that is named twice is drawn twice as often.
         source_set_share: Share of slices whose sources are one of them, where the person has them and a contrast more;
             the others' are drawn by ``source_count_weights``.
+        graft_probability: Share of slices that are given another person's lesion.
     """
 
     realign: tuple[str, ...]
@@ -58,6 +59,7 @@ class DataConfig(Section, frozen=True, kw_only=True):
     style_probability: float = 0.0
     source_sets: tuple[tuple[Contrast, ...], ...] = ()
     source_set_share: float = 0.0
+    graft_probability: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.views or len(set(self.views)) < len(self.views):
@@ -68,8 +70,9 @@ class DataConfig(Section, frozen=True, kw_only=True):
             raise ValueError(f"lesion_fraction must be in 0..1, got {self.lesion_fraction}")
         if min(self.source_count_weights) < 0 or sum(self.source_count_weights) <= 0:
             raise ValueError(f"source_count_weights must be positive, got {self.source_count_weights}")
-        if not 0 <= self.style_probability <= 1:
-            raise ValueError(f"style_probability must be in 0..1, got {self.style_probability}")
+        for name in ("style_probability", "graft_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in 0..1, got {getattr(self, name)}")
         if not 0 <= self.source_set_share <= 1 or (self.source_set_share > 0) != bool(self.source_sets):
             raise ValueError(
                 f"source_set_share must be in 0..1, above 0 only with source_sets, got {self.source_set_share}"

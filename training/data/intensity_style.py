@@ -38,9 +38,12 @@ class IntensityStyles:
         partners = self._partners[person]
         if not partners:
             return {}
-        other, share = self._landmarks[int(rng.choice(partners))], rng.random()
-        own = self._landmarks[person]
-        return {contrast: _table(own[contrast], other[contrast], share) for contrast in own}
+        return self.tables(person, int(rng.choice(partners)), rng.random())
+
+    def tables(self, person: int, other: int, share: float = 1.0) -> dict[Contrast, NDArray[np.uint8]]:
+        """Tables ``(256,)`` per contrast that both have, that bring ``person`` a share of the way to ``other``."""
+        own, others = self._landmarks[person], self._landmarks[other]
+        return {contrast: _table(own[contrast], others[contrast], share) for contrast in own if contrast in others}
 
 
 def _landmarks(scan: CachedScan) -> dict[Contrast, NDArray[np.float64]]:

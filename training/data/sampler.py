@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ from MRTranslateLib.contrast import Contrast
 from training.config import DataConfig
 from training.data.cache import CachedScan
 from training.data.intensity_style import IntensityStyles
+from training.data.lesion_graft import LesionGrafts
 
 NUM_CONTRASTS = len(Contrast)
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
@@ -116,6 +118,7 @@ class SliceSampler:
         self.config, self.num_neighbours, self.seed = config, num_neighbours, seed
         self._source_sets = [[contrast.channel for contrast in names] for names in config.source_sets]
         self._styles = IntensityStyles(self.scans) if config.style_probability > 0 else None
+        self._grafts = LesionGrafts(self.scans) if config.graft_probability > 0 else None
         self._brain_slices = [np.flatnonzero(scan.brain.any(axis=(1, 2))) for scan in self.scans]
         self._lesion_slices = [np.flatnonzero(scan.lesion.any(axis=(1, 2))) for scan in self.scans]
 
@@ -164,6 +167,9 @@ class SliceSampler:
         middle = int(rng.choice(lesion_slices if from_lesion else brain_slices))
         window = self._window(scan.brain.shape, rng)
         _fill_stacks(one["images"][0], scan, middle, window)
+        _fill_window(one["lesion"][0, 0], scan.lesion[middle], window)
+        if self._grafts is not None and rng.random() < self.config.graft_probability:
+            self._graft(self._grafts, one, person, middle, window, rng)
         if self._styles is not None and rng.random() < self.config.style_probability:
             for contrast, table in self._styles.draw(person, rng).items():
                 stack = one["images"][0, contrast.channel]
@@ -174,7 +180,24 @@ class SliceSampler:
         one["availability"][0] = self._draw_sources(acquired, rng)
         one["height"][0] = (middle - brain_slices[0]) / max(brain_slices[-1] - brain_slices[0], 1)
         _fill_window(one["brain"][0, 0], scan.brain[middle], window)
-        _fill_window(one["lesion"][0, 0], scan.lesion[middle], window)
+
+    def _graft(
+        self,
+        grafts: LesionGrafts,
+        one: dict[str, NDArray[Any]],
+        person: int,
+        middle: int,
+        window: Window,
+        rng: np.random.Generator,
+    ) -> None:
+        """Put another person's lesion into a slice, images and mask alike."""
+        stacks, lesion = one["images"][0], one["lesion"][0, 0]
+        graft = grafts.draw(person, middle, stacks.shape[1], rng)
+        if graft is not None:
+            seen = graft.seen_through(partial(_windowed, window=window))
+            seen.onto(stacks)
+            place = stacks.shape[1] // 2
+            lesion |= (seen.share[place] > 0.5) & (stacks[:, place] > 0).any(axis=0)
 
     def stack(self, scan: CachedScan, middle: int) -> NDArray[np.float32]:
         """``(5, N, H, W)``, 0..1: a whole slice with its neighbours."""
@@ -226,6 +249,12 @@ def _fill_stacks(target: NDArray[np.uint8], scan: CachedScan, middle: int, windo
         stack = target[contrast.channel]
         stack[: start - first], stack[stop - first :] = 0, 0
         _fill_window(stack[start - first : stop - first], volume[start:stop], window)
+
+
+def _windowed(stack: NDArray[Any], window: Window) -> NDArray[Any]:
+    target = np.empty((*stack.shape[:-2], *window[1]), stack.dtype)
+    _fill_window(target, stack, window)
+    return target
 
 
 def _fill_window(target: NDArray[Any], source: NDArray[Any], window: Window) -> None:
