@@ -5,12 +5,18 @@ from __future__ import annotations
 import copy
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
+from MRTranslateLib.models.architecture import Architecture
+from MRTranslateLib.models.bundle import write_bundle
 from MRTranslateLib.networks.generator import SourceSlices
+from Testing.library.model_examples import example_card
+from training.checkpoint import load_checkpoint
 from training.config import ConfigError
 from training.engine import Run
+from training.export import export_bundle
 from training.warm_start import start_from
 
 
@@ -73,3 +79,53 @@ def test_another_size_is_refused_by_folder_and_network(finished, tiny_config, ti
     run = Run(config, tiny_scans, tmp_path / "second", data_fingerprint="none", device="cpu")
     with pytest.raises(ConfigError, match="first: its generator has another architecture or size"):
         start_from(run, finished.folder)
+
+
+def test_a_run_may_begin_with_the_generator_of_a_bundle(finished, tiny_config, tiny_scans, tmp_path):
+    bundle = export_bundle(
+        load_checkpoint(finished.folder), tmp_path / "tiny-model", version="1.0.0", command="fit", hardware="none"
+    )
+    run = Run(tiny_config, tiny_scans, tmp_path / "second", data_fingerprint="none", device="cpu")
+    start_from(run, bundle.folder)
+    theirs = finished.averaged["generator"].state_dict()
+    for kept in (run.networks, run.averaged):
+        mine = kept["generator"].state_dict()
+        assert all(torch.equal(mine[name], values.half().float()) for name, values in theirs.items())
+
+
+def test_a_bundles_student_and_levels_are_left_behind(finished, tiny_config, tiny_scans, tmp_path):
+    plain = finished.averaged["generator"].state_dict()
+    card = example_card("whole")
+    levelled = {
+        "architecture": "refined",
+        "parameters": {
+            "architecture": tiny_config.generator.architecture,
+            "parameters": tiny_config.generator.parameters,
+            "student": {},
+        },
+        "levels": [],
+    }
+    card = msgspec.structs.replace(card, architecture=Architecture(name="levelled", parameters=levelled))
+    tensors = {f"generator.{name}": values.numpy() for name, values in plain.items()}
+    bundle = write_bundle(tmp_path / "whole", card, tensors | {"student.head": np.zeros(3, np.float32)})
+    run = Run(tiny_config, tiny_scans, tmp_path / "second", data_fingerprint="none", device="cpu")
+    start_from(run, bundle.folder)
+    assert torch.equal(run.generator.state_dict()["network.stem.weight"], plain["network.stem.weight"].half().float())
+
+
+def test_attention_that_the_other_had_not_starts_as_the_identity(finished, tiny_config, tiny_scans, tmp_path):
+    config = changed_generator(tiny_config, widths=[8, 32], context_blocks=1)
+    plain = Run(
+        changed_generator(config, context_blocks=0),
+        tiny_scans,
+        tmp_path / "plain",
+        data_fingerprint="none",
+        device="cpu",
+    )
+    plain.folder.mkdir()
+    plain.save()
+    run = Run(config, tiny_scans, tmp_path / "second", data_fingerprint="none", device="cpu")
+    start_from(run, plain.folder)
+    batch, _ = run.draw(2)
+    one, other = (each.fast_pred(batch.slices, batch.target_code) for each in (run.generator, plain.generator))
+    assert torch.equal(one, other)
