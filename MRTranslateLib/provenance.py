@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,6 +19,7 @@ from MRTranslateLib.attention.report import AttentionReport
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import full_extension, json_text, reason, shown
+from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.plausibility.report import ChecksRecord
 from MRTranslateLib.uncertainty.report import UncertaintyReport
 
@@ -31,11 +33,33 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ModelRecord(_Record, frozen=True, kw_only=True):
-    """Which weights: name, version, SHA-256 of the weights file."""
+    """Which weights: name, version, SHA-256 of the weights file.
+
+    Attributes:
+        specialist_sha256: Of the second generator's weights where the model has one and the route is its; else None.
+    """
 
     name: str
     version: str
     weights_sha256: str
+    specialist_sha256: str | None = None
+
+    @property
+    def used_sha256(self) -> str:
+        """Of the weights that made the result."""
+        return self.specialist_sha256 or self.weights_sha256
+
+    @classmethod
+    def of(cls, bundle: Bundle, sources: Iterable[Contrast], target: Contrast) -> ModelRecord:
+        """The weights that translate a route."""
+        card, specialist = bundle.card, bundle.card.components.specialist
+        is_special = specialist is not None and specialist.translates(sources, target)
+        return cls(
+            name=card.name,
+            version=card.version,
+            weights_sha256=bundle.weights_sha256,
+            specialist_sha256=bundle.component_sha256("specialist") if is_special else None,
+        )
 
 
 class RegistrationRecord(_Record, frozen=True, kw_only=True):

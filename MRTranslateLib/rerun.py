@@ -114,6 +114,10 @@ def _hashes(record: Provenance) -> tuple[str, ...]:
     return (record.output.sha256, *(each.output.sha256 for each in maps if each is not None))
 
 
+def _specialist(record: Provenance) -> str:
+    return (record.model.specialist_sha256 or "none")[:12]
+
+
 def _discriminator(record: Provenance) -> str:
     return "none" if record.attention is None else record.attention.weights_sha256[:12]
 
@@ -130,6 +134,7 @@ def _differences(former: Provenance, repeated: Provenance) -> list[str]:
     pairs = {
         "program": (former.program, repeated.program),
         "model weights": (former.model.weights_sha256[:12], repeated.model.weights_sha256[:12]),
+        "specialist's weights": (_specialist(former), _specialist(repeated)),
         "local discriminator": (_discriminator(former), _discriminator(repeated)),
         "meaning of the uncertainty": (_interval(former), _interval(repeated)),
         "super-resolution branch": (_branch(former), _branch(repeated)),

@@ -17,12 +17,12 @@ from MRTranslateLib.errors import InputError, MRTranslateError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from MRTranslateLib.models.components import SuperResolutionQuality
     from training.config import TrainingConfig
     from training.data.bids import Scan
     from training.data.cache import CachedScan
     from training.distributed import Processes
     from training.evaluation import RouteScore
+    from training.measures import Measures
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,7 +125,27 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
     export.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     export.set_defaults(run=_export)
-    for command in (fit, resume, baseline, evaluate, attention, uncertainty, flicker, limits, resolution, export):
+    specialise = commands.add_parser(
+        "specialise",
+        help="give a model a run's generator for the routes on which it is better, judged on the val split",
+    )
+    specialise.add_argument("folder", type=Path)
+    specialise.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+    specialise.add_argument("--output", type=Path, required=True, help="folder of the bundle, named like the model")
+    specialise.add_argument("--hardware", required=True, metavar="WORDS", help="what it was trained on, for the card")
+    specialise.add_argument("--model-version", required=True, metavar="X.Y.Z", help="of the bundle")
+    specialise.add_argument("--baseline", type=Path, metavar="FILE", help="scores that the baseline command wrote")
+    specialise.add_argument(
+        "--routes",
+        nargs="+",
+        metavar="ROUTE",
+        help="T1w+T2w>FLAIR for example; default: those from the configuration's source_sets where nothing is lost",
+    )
+    specialise.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
+    specialise.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
+    specialise.set_defaults(run=_specialise)
+    judges = (baseline, evaluate, attention, uncertainty, flicker, limits, resolution)
+    for command in (fit, resume, *judges, export, specialise):
         command.add_argument("--data", type=Path, required=True, help="the open data (holds participants.tsv)")
         command.add_argument("--threads", type=int, default=1, help="CPU threads")
     for command in (fit, resume):
@@ -352,15 +372,8 @@ def _super_resolution(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     import torch
 
-    from MRTranslateLib.cli.card_text import (
-        render_attention_quality,
-        render_low_resolution_uncertainty,
-        render_super_resolution_quality,
-        render_uncertainty_quality,
-    )
     from MRTranslateLib.models.card import Predecessor
     from MRTranslateLib.models.store import ModelStore
-    from training.calibration import judge_attention
     from training.checkpoint import load_checkpoint
     from training.evaluation import REPORTED_ROUTES, predict_slices, read_scores, score_routes
     from training.export import (
@@ -373,17 +386,13 @@ def _export(options: argparse.Namespace) -> None:
         shipped_generator,
     )
     from training.levels import fit_levels
-    from training.limits import derive_limits
-    from training.low_resolution_uncertainty import judge_every_uncertainty
-    from training.super_resolution_quality import judge_super_resolution
+    from training.measures import measure
 
     checkpoint = load_checkpoint(options.folder)
     baseline = [] if options.baseline is None else read_scores(options.baseline)
     scans = _scans(options.data)
     val = _prepared(scans, "val", ())
-    command = options.command or (
-        f"python -m training fit training/configs/{checkpoint.config.name}.yaml --data FOLDER --run FOLDER"
-    )
+    command = options.command or _fit_command(checkpoint.config)
     former = None
     if options.predecessor is not None:
         card = ModelStore().find(options.predecessor).card
@@ -402,36 +411,76 @@ def _export(options: argparse.Namespace) -> None:
         refined = routes_not_worse(scores, plain)
         scores = [after if after.route in refined else before for after, before in zip(scores, plain, strict=True)]
         bundle = export_bundle(checkpoint, options.output, refined_routes=refined, replace=True, **shared)
-    evidence = None
-    if bundle.card.components.local_discriminator is not None:
-        evidence = judge_attention(bundle, val, REPORTED_ROUTES, threads=options.threads)
-    rows = quality_rows(scores, baseline)
-    limits = derive_limits(bundle, val, REPORTED_ROUTES, threads=options.threads)
-    doubt = judge_every_uncertainty(bundle, val, REPORTED_ROUTES, threads=options.threads)
-    gains: tuple[SuperResolutionQuality, ...] = ()
-    if bundle.card.components.super_resolution is not None:
-        gains = judge_super_resolution(bundle, val, threads=options.threads)
+    measured = measure(bundle, val, REPORTED_ROUTES, threads=options.threads)
     export_bundle(
         checkpoint,
         options.output,
-        quality=rows,
-        attention=evidence,
-        uncertainty=doubt,
-        limits=limits,
-        super_resolution=gains,
+        quality=quality_rows(scores, baseline),
+        attention=measured.attention,
+        uncertainty=measured.uncertainty,
+        limits=measured.limits,
+        super_resolution=measured.super_resolution,
         predecessor=former,
         refined_routes=refined,
         replace=True,
         **shared,
     )
     _print_scores(scores)
-    if evidence is not None:
-        print(render_attention_quality(evidence.quality))
-    print(render_uncertainty_quality(doubt.quality))
-    if doubt.low_resolution:
-        print(render_low_resolution_uncertainty(doubt.low_resolution))
-    if gains:
-        print(render_super_resolution_quality(gains))
+    _print_measures(measured)
+
+
+def _specialise(options: argparse.Namespace) -> None:
+    from MRTranslateLib.models.bundle import rewrite_card
+    from MRTranslateLib.models.store import ModelStore
+    from training.checkpoint import load_checkpoint
+    from training.evaluation import REPORTED_ROUTES, read_scores, route_from_name, score_routes
+    from training.export import library_predict, quality_rows, routes_not_worse
+    from training.measures import measure
+    from training.specialise import add_specialist, learned_routes
+
+    checkpoint, bundle = load_checkpoint(options.folder), ModelStore().find(options.model)
+    baseline = [] if options.baseline is None else read_scores(options.baseline)
+    val = _prepared(_scans(options.data), "val", ())
+    command = options.command or _fit_command(checkpoint.config)
+    shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
+    chosen = tuple(route_from_name(name) for name in options.routes or ())
+    routes = chosen or learned_routes(checkpoint)
+    plain = () if chosen else score_routes(library_predict(bundle, threads=options.threads), val, routes)
+    special = add_specialist(bundle, checkpoint, options.output, routes, replace=options.replace, **shared)
+    scores = score_routes(library_predict(special, threads=options.threads), val, routes)
+    if not chosen:
+        chosen = routes_not_worse(scores, plain)
+        if not chosen:
+            raise UsageError(
+                f"{options.folder}: loses on every route; name --routes that it shall translate all the same"
+            )
+    rows = quality_rows([score for score in scores if score.route in chosen], baseline)
+    special = add_specialist(bundle, checkpoint, options.output, chosen, quality=rows, replace=True, **shared)
+    measured = measure(special, val, REPORTED_ROUTES, threads=options.threads)
+    rewrite_card(special, **measured.on_card(special))
+    _print_scores(scores)
+    _print_measures(measured)
+
+
+def _fit_command(config: TrainingConfig) -> str:
+    return f"python -m training fit training/configs/{config.name}.yaml --data FOLDER --run FOLDER"
+
+
+def _print_measures(measured: Measures) -> None:
+    from MRTranslateLib.cli.card_text import (
+        render_attention_quality,
+        render_low_resolution_uncertainty,
+        render_super_resolution_quality,
+        render_uncertainty_quality,
+    )
+
+    if measured.attention is not None:
+        print(render_attention_quality(measured.attention.quality))
+    print(render_uncertainty_quality(measured.uncertainty.quality))
+    if measured.uncertainty.low_resolution:
+        print(render_low_resolution_uncertainty(measured.uncertainty.low_resolution))
+    if measured.super_resolution:
+        print(render_super_resolution_quality(measured.super_resolution))
 
 
 def _scans(data: Path) -> list[Scan]:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.errors import InputError
+from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.files import json_text, write_text_atomic
 from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.slices import SliceJob, translate_slices
@@ -41,6 +41,22 @@ REPORTED_ROUTES: tuple[Route, ...] = (
 def route_name(route: Route) -> str:
     """``T1w+T2w>FLAIR``."""
     return f"{'+'.join(route[0])}>{route[1]}"
+
+
+def route_from_name(name: str) -> Route:
+    """The route that :func:`route_name` names.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    sources, _, target = name.partition(">")
+    try:
+        route = tuple(Contrast(source) for source in sources.split("+")), Contrast(target)
+    except ValueError:
+        raise UsageError(f"{name!r} is no route: write sources and target as in T1w+T2w>FLAIR") from None
+    if route[1] in route[0]:
+        raise UsageError(f"{name!r}: the target is among the sources")
+    return route
 
 
 Predict = Callable[[CachedScan, Route, NDArray[np.intp]], NDArray[np.float32]]

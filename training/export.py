@@ -20,17 +20,16 @@ from torch import nn
 
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.inference.translate import translate
+from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.bundle import Bundle, write_bundle
 from MRTranslateLib.models.card import (
     SCHEMA_VERSION,
-    Architecture,
     ModelCard,
     Predecessor,
     Preprocessing,
     RouteQuality,
     System,
     TrainingData,
-    TrainingRun,
     ValueRanges,
 )
 from MRTranslateLib.models.components import (
@@ -40,6 +39,7 @@ from MRTranslateLib.models.components import (
     SuperResolutionQuality,
 )
 from MRTranslateLib.models.limits import RobustnessLimit
+from MRTranslateLib.models.training_run import TrainingRun
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.levelled import LevelledParameters
@@ -257,17 +257,7 @@ def export_bundle(
         ),
         value_ranges=ValueRanges(network_input=(0.0, 1.0), network_output=(0.0, 1.0), written_unit=SYNTHETIC_UNITS),
         training_data=TRAINING_DATA,
-        training_run=TrainingRun(
-            config=yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False),
-            command=command,
-            commit=checkpoint.commit,
-            seed=config.seed,
-            num_steps=checkpoint.step,
-            hours=round(checkpoint.seconds / 3600, 2),
-            hardware=hardware,
-            torch_version=str(torch.__version__),
-            data_fingerprint=checkpoint.data_fingerprint,
-        ),
+        training_run=training_run_of(checkpoint, command=command, hardware=hardware),
         metrics_protocol=METRICS_PROTOCOL,
         metrics_command="python -m training evaluate --model NAME --data FOLDER",
         files={},
@@ -287,8 +277,24 @@ def export_bundle(
         super_resolution_command=SUPER_RESOLUTION_COMMAND if super_resolution else "",
     )
     shipped = {"local_discriminator": discriminator, "super_resolution": resolver}
-    components = {name: _arrays(network) for name, network in shipped.items() if network is not None}
-    return write_bundle(folder, card, _arrays(generator), components=components, replace=replace)
+    components = {name: arrays_of(network) for name, network in shipped.items() if network is not None}
+    return write_bundle(folder, card, arrays_of(generator), components=components, replace=replace)
+
+
+def training_run_of(checkpoint: Checkpoint, *, command: str, hardware: str) -> TrainingRun:
+    """How a checkpoint came about, for a card; ``command`` and ``hardware`` in words."""
+    config = checkpoint.config
+    return TrainingRun(
+        config=yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False),
+        command=command,
+        commit=checkpoint.commit,
+        seed=config.seed,
+        num_steps=checkpoint.step,
+        hours=round(checkpoint.seconds / 3600, 2),
+        hardware=hardware,
+        torch_version=str(torch.__version__),
+        data_fingerprint=checkpoint.data_fingerprint,
+    )
 
 
 def _network(generator: Generator, config: TrainingConfig, refined: Sequence[Route] | None) -> str:
@@ -351,7 +357,8 @@ def _components(
     return Components(local_discriminator=judge, super_resolution=branch)
 
 
-def _arrays(network: nn.Module) -> dict[str, NDArray[np.generic]]:
+def arrays_of(network: nn.Module) -> dict[str, NDArray[np.generic]]:
+    """Its weights by name, as a bundle takes them."""
     return {name: values.detach().numpy() for name, values in network.state_dict().items()}
 
 

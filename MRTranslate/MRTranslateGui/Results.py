@@ -80,8 +80,8 @@ def mark(
     node.SetAttribute(TARGET_ATTRIBUTE, target)
     node.SetAttribute(PROVENANCE_ATTRIBUTE, json.dumps(provenance, separators=(",", ":"), ensure_ascii=True))
     model = provenance.get("model", {})
-    for key in ("name", "version", "weights_sha256"):
-        if key in model:
+    for key in ("name", "version", "weights_sha256", "specialist_sha256"):
+        if model.get(key) is not None:
             node.SetAttribute(f"MRTranslate.Model.{key}", str(model[key]))
     for role in [role for role in _referenceRoles(node) if role.startswith(SOURCE_REFERENCE)]:
         node.RemoveNodeReferenceIDs(role)

@@ -10,6 +10,7 @@ from MRTranslateLib.cli.tables import render_table
 from MRTranslateLib.models.card import ModelCard, RouteQuality
 from MRTranslateLib.models.components import AttentionQuality, SuperResolutionQuality
 from MRTranslateLib.models.limits import RobustnessLimit
+from MRTranslateLib.models.training_run import TrainingRun
 from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyQuality
 
 WIDTH = 100
@@ -59,7 +60,7 @@ SUPER_RESOLUTION_COLUMNS = (
 
 def render_card(card: ModelCard) -> str:
     """The card as plain text, without a newline at the end; all of it but configuration, parameters and hashes."""
-    preprocessing, ranges, run = card.preprocessing, card.value_ranges, card.training_run
+    preprocessing, ranges, specialist = card.preprocessing, card.value_ranges, card.components.specialist
     in_plane, slices = preprocessing.in_plane_spacing_mm, preprocessing.slice_spacing_mm
     sections = [
         f"{card.name} {card.version}: {card.title}",
@@ -67,6 +68,7 @@ def render_card(card: ModelCard) -> str:
         _paragraph("Not for", card.not_for),
         f"Takes any of {', '.join(card.sources)}; makes {', '.join(card.targets)} where that is not given.",
         f"Network {', '.join(card.architecture.names)}, trained: {', '.join(card.systems_trained)}.",
+        _specialist(card),
         _levels(card),
         _attention(card),
         _uncertainty(card),
@@ -87,8 +89,8 @@ def render_card(card: ModelCard) -> str:
                 ),
             ]
         ),
-        f"Training run: {run.num_steps} steps, {run.hours:g} h on {run.hardware}, torch {run.torch_version}, "
-        f"seed {run.seed},\ncommit {run.commit}, data {run.data_fingerprint}\n  {run.command}",
+        _training_run("Training run", card.training_run),
+        "" if specialist is None else _training_run("Training run of the specialist", specialist.training_run),
         "\n".join(
             [
                 "Files:",
@@ -104,6 +106,22 @@ def _quality(card: ModelCard) -> str:
         return "No route was measured."
     table = render_table([QUALITY_COLUMNS, *(_row(row) for row in card.quality)], "llrrrrrr")
     return f"{table}\n\n{_paragraph('How measured', card.metrics_protocol)}\n  {card.metrics_command}"
+
+
+def _training_run(heading: str, run: TrainingRun) -> str:
+    return (
+        f"{heading}: {run.num_steps} steps, {run.hours:g} h on {run.hardware}, torch {run.torch_version}, "
+        f"seed {run.seed},\ncommit {run.commit}, data {run.data_fingerprint}\n  {run.command}"
+    )
+
+
+def _specialist(card: ModelCard) -> str:
+    """Which routes are a second generator's."""
+    specialist = card.components.specialist
+    if specialist is None:
+        return ""
+    routes = ", ".join(f"{'+'.join(route.sources)}>{route.target}" for route in specialist.routes)
+    return _paragraph(f"A second network ({specialist.architecture.name}) translates", routes)
 
 
 def _levels(card: ModelCard) -> str:

@@ -10,9 +10,11 @@ from torch import nn
 
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.inference.kept import kept_or_loaded
+from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.bundle import Bundle, load_tensors
 from MRTranslateLib.networks.generator import Generator, build_generator
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, build_local_discriminator
+from MRTranslateLib.networks.specialised import SpecialisedGenerator
 from MRTranslateLib.networks.super_resolution import SuperResolver, build_super_resolver
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -24,16 +26,29 @@ def load_generator(bundle: Bundle) -> Generator:
     Raises:
         ModelError: If the weights do not fit the architecture that the card names.
     """
-    architecture = bundle.card.architecture
+    architecture, specialist = bundle.card.architecture, bundle.card.components.specialist
     key = f"generator {bundle.weights_sha256} {architecture.name} {sorted(architecture.parameters.items())}"
+    if specialist is not None:
+        key += f" {bundle.component_sha256('specialist')} {specialist.architecture} {specialist.routes}"
     return kept_or_loaded(key, lambda: _load(bundle))
 
 
 def _load(bundle: Bundle) -> Generator:
-    card = bundle.card
-    generator = build_generator(card.architecture.name, card.architecture.parameters)
-    _fill(generator, bundle, None, card.architecture.name)
+    generator, specialist = _built(bundle, None, bundle.card.architecture), bundle.card.components.specialist
+    if specialist is not None:
+        routes = [(route.sources, route.target) for route in specialist.routes]
+        special = _built(bundle, "specialist", specialist.architecture)
+        try:
+            generator = SpecialisedGenerator(generator, special, routes)
+        except ValueError as error:
+            raise ModelError(f"parts of model {bundle.card.name} do not fit: {error}") from None
     return generator.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+
+
+def _built(bundle: Bundle, component: str | None, architecture: Architecture) -> Generator:
+    generator = build_generator(architecture.name, architecture.parameters)
+    _fill(generator, bundle, component, architecture.name)
+    return generator
 
 
 def load_local_discriminator(bundle: Bundle) -> LocalDiscriminator:

@@ -461,9 +461,7 @@ def _provenance(
         program=provenance.program_version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         target=target,
-        model=provenance.ModelRecord(
-            name=bundle.card.name, version=bundle.card.version, weights_sha256=bundle.weights_sha256
-        ),
+        model=provenance.ModelRecord.of(bundle, prepared.slices, target),
         sources=prepared.source_records,
         brain_mask=prepared.brain_record,
         parameters=parameters,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.files import json_text
+from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.components import (
     AttentionQuality,
     Components,
@@ -23,7 +24,8 @@ from MRTranslateLib.models.components import (
     SuperResolutionQuality,
 )
 from MRTranslateLib.models.limits import RobustnessLimit
-from MRTranslateLib.models.part import Part, Sentence, require_distinct
+from MRTranslateLib.models.part import Count, Part, Sentence, require_distinct
+from MRTranslateLib.models.training_run import TrainingRun
 from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyCalibration, UncertaintyQuality
 
 SCHEMA_VERSION = 1
@@ -36,29 +38,7 @@ SHA256_PATTERN = r"^[0-9a-f]{64}\Z"
 
 ModelName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
 Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}\Z")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
 System = Literal["supervised", "A", "B", "C"]
-
-
-class Architecture(Part, frozen=True, kw_only=True):
-    """Which network the weights belong to.
-
-    Attributes:
-        name: Key of the network, for example ``unet25d``.
-        parameters: Its constructor's keyword arguments, as JSON values.
-    """
-
-    name: Sentence
-    parameters: dict[str, Any]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """``unet25d``, ``refined``, ``levelled``: from within, since networks that hold another name it beside it."""
-        names, parameters = [self.name], self.parameters
-        while "architecture" in parameters:
-            names.insert(0, parameters["architecture"])
-            parameters = parameters["parameters"]
-        return tuple(names)
 
 
 class RouteQuality(Part, frozen=True, kw_only=True):
@@ -153,32 +133,6 @@ class TrainingData(Part, frozen=True, kw_only=True):
     num_people: Annotated[int, msgspec.Meta(ge=1)]
 
 
-class TrainingRun(Part, frozen=True, kw_only=True):
-    """How to train the weights again.
-
-    Attributes:
-        config: Text of the configuration file, complete.
-        command: The command that read it.
-        commit: Commit of this repository.
-        seed: Seed of all chance in training.
-        num_steps: Optimiser steps.
-        hours: Wall-clock time.
-        hardware: In words, for example ``1 NVIDIA H200``.
-        torch_version: For example ``2.13.0+cpu``.
-        data_fingerprint: Hash over names and contents of the training scans.
-    """
-
-    config: Sentence
-    command: Sentence
-    commit: Sentence
-    seed: int
-    num_steps: Count
-    hours: Annotated[float, msgspec.Meta(ge=0)]
-    hardware: Sentence
-    torch_version: Sentence
-    data_fingerprint: Sentence
-
-
 class FileRecord(Part, frozen=True, kw_only=True):
     """What a file of the bundle must be: its SHA-256 in hexadecimal and its size."""
 
@@ -270,6 +224,7 @@ class ModelCard(Part, frozen=True, kw_only=True):
             ("attention_quality", self.attention_quality),
             ("super_resolution_quality", self.super_resolution_quality),
             ("uncertainty_quality", self.uncertainty_quality),
+            ("specialist", () if self.components.specialist is None else self.components.specialist.routes),
             (
                 "low_resolution_uncertainty",
                 tuple(row for each in self.low_resolution_uncertainty for row in each.quality),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.part import Part, Sentence, require_distinct
+from MRTranslateLib.models.training_run import TrainingRun
 
 MAX_COMPONENT_BYTES = 16 << 20
 """Of the weights of one component (DESIGN section 5)."""
@@ -86,11 +89,47 @@ class SuperResolutionCard(Part, frozen=True, kw_only=True):
         return ", ".join([*pixels, f"axial slices of {slices} mm"] if slices else pixels)
 
 
+class SpecialistRoute(Part, frozen=True, kw_only=True):
+    """A route that the specialist translates: exactly these sources, to that target."""
+
+    sources: tuple[Contrast, ...]
+    target: Contrast
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_distinct("sources", self.sources)
+
+
+class SpecialistCard(Part, frozen=True, kw_only=True):
+    """A second generator, which takes the first one's place on the routes where it is better.
+
+    Attributes:
+        architecture: The network its weights fit.
+        routes: What it translates; every other route is the first generator's.
+        training_run: How to train it again.
+    """
+
+    architecture: Architecture
+    routes: tuple[SpecialistRoute, ...]
+    training_run: TrainingRun
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.routes:
+            raise ValueError("routes is empty: the specialist is good for nothing")
+
+    def translates(self, sources: Iterable[Contrast], target: Contrast) -> bool:
+        """Whether the route is the specialist's."""
+        given = set(sources)
+        return any(set(route.sources) == given and route.target == target for route in self.routes)
+
+
 class Components(Part, frozen=True, kw_only=True):
     """The components of a bundle by name, None where it has none; weights lie in ``<name>.safetensors``."""
 
     local_discriminator: LocalDiscriminatorCard | None = None
     super_resolution: SuperResolutionCard | None = None
+    specialist: SpecialistCard | None = None
 
     @property
     def present(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 Sentence = Annotated[str, msgspec.Meta(min_length=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.networks.generator import Generator, SourceSlices, Truth, build_generator
-from MRTranslateLib.networks.refiner import NUM_CONTRASTS, RefinementParameters, Refiner
+from MRTranslateLib.networks.refiner import RefinementParameters, Refiner
+from MRTranslateLib.networks.route_table import RouteTable
 
 
 class RefinedRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,20 +41,13 @@ class RefinedParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class RefinedGenerator(Generator):
     """Generator, then student: one contrast after the other is refined."""
 
-    route_sources: Tensor
-    route_targets: Tensor
-
     def __init__(self, parameters: RefinedParameters) -> None:
         super().__init__()
         self.generator = build_generator(parameters.architecture, parameters.parameters)
         self.student = Refiner(parameters.student)
         self.num_neighbours = self.generator.num_neighbours
-        self.is_selective = parameters.routes is not None
-        routes = parameters.routes or ()
-        sources = [[float(contrast in route.sources) for contrast in Contrast] for route in routes]
-        self.register_buffer("route_sources", torch.tensor(sources).view(-1, NUM_CONTRASTS), persistent=False)
-        targets = torch.tensor([route.target.channel for route in routes], dtype=torch.long)
-        self.register_buffer("route_targets", targets, persistent=False)
+        routes = None if parameters.routes is None else [(route.sources, route.target) for route in parameters.routes]
+        self.routes = RouteTable(routes)
         # Not a larger multiple for the student's sake: with more background around the brain the norms of a generator
         # see other statistics, which moved the U-Net's results by up to 0.3 dB.
         self.size_multiple = self.generator.size_multiple
@@ -78,7 +72,7 @@ class RefinedGenerator(Generator):
         return self.generator.own_losses()
 
     def _refined(self, predicted: Tensor, slices: SourceSlices, target_code: Tensor) -> Tensor:
-        rows, channels = self._to_refine(slices.availability, target_code)
+        rows, channels = self.routes(slices.availability, target_code).nonzero(as_tuple=True)
         if len(rows) == 0:
             return predicted
         sources = slices.images[:, :, slices.images.shape[2] // 2][rows]
@@ -91,12 +85,3 @@ class RefinedGenerator(Generator):
         result = predicted.clone()
         result[rows, channels] = refined[:, 0].to(result.dtype)
         return result
-
-    def _to_refine(self, availability: Tensor, target_code: Tensor) -> tuple[Tensor, Tensor]:
-        """Slices and channels of the wanted contrasts whose route the student refines."""
-        rows, channels = target_code.nonzero(as_tuple=True)
-        if not self.is_selective:
-            return rows, channels
-        same_sources = (availability[rows, None] == self.route_sources).all(dim=2)
-        listed = (same_sources & (channels[:, None] == self.route_targets)).any(dim=1)
-        return rows[listed], channels[listed]

@@ -248,7 +248,7 @@ def _provenance(report: RobustnessReport) -> str:
     pairs = [
         ("program", report.program),
         ("model", f"{case.model.name} {case.model.version}"),
-        ("weights, SHA-256", case.model.weights_sha256),
+        ("weights, SHA-256", case.model.used_sha256),
         *((name, _file_text(file)) for name, file in files if file is not None),
         ("registration", parameters.registration),
         ("bias correction", "yes" if parameters.bias_correction else "no"),

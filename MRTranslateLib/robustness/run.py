@@ -139,7 +139,7 @@ def robustness_run(
     record = case_record(
         images,
         wanted,
-        ModelRecord(name=bundle.card.name, version=bundle.card.version, weights_sha256=bundle.weights_sha256),
+        ModelRecord.of(bundle, images, wanted),
         brain_mask=_file(mask),
         reference=_file(real),
         lesion_mask=_file(lesion),

@@ -162,7 +162,7 @@ def _provenance(report: TranslationReport) -> str:
     pairs = [
         ("program", record.program),
         ("model", f"{record.model.name} {record.model.version}"),
-        ("weights, SHA-256", record.model.weights_sha256),
+        ("weights, SHA-256", record.model.used_sha256),
         *((name, _file_text(file)) for name, file in files),
         *_resolution(report),
         ("brain", f"{record.brain_mask.origin}, {record.brain_mask.volume_ml:.0f} ml"),

@@ -14,8 +14,9 @@ import pytest
 import torch
 import yaml
 
+from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.io import read_mask, read_volume, write_volume
-from MRTranslateLib.models.bundle import open_bundle
+from MRTranslateLib.models.bundle import load_tensors, open_bundle
 from Testing.library.model_examples import write_example
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
@@ -311,6 +312,45 @@ def test_a_run_becomes_a_judged_bundle(finished, phantom_data, tmp_path, capsys,
     assert (row.sources, row.target) == routes[1]
     assert config_from_mapping(yaml.safe_load(card.training_run.config), where="card").name == "tiny"
     assert "brain PSNR" in capsys.readouterr().out
+
+
+def test_a_model_takes_a_runs_generator_for_its_specialist(finished, phantom_data, tmp_path, capsys, monkeypatch):
+    from training import evaluation, export
+
+    routes = export.all_routes()[1:2]
+    monkeypatch.setattr(export, "all_routes", lambda: routes)
+    monkeypatch.setattr(evaluation, "REPORTED_ROUTES", routes)
+    model, data = str(tmp_path / "tiny-model"), ["--data", str(phantom_data)]
+    assert main(["export", str(finished), "--hardware", "none", "--output", model, *data]) == 0
+    before = open_bundle(model).card
+    specialise = ["specialise", str(finished), "--model", model, "--output", model, "--model-version", "2.0.0"]
+    assert main([*specialise, "--hardware", "one core", "--routes", "T1w>FLAIR", "--replace", *data]) == 0
+    bundle = open_bundle(model)
+    card, specialist = bundle.card, bundle.card.components.specialist
+    assert [(route.sources, route.target) for route in specialist.routes] == [((Contrast.T1W,), Contrast.FLAIR)]
+    assert (card.version, card.predecessor.version) == ("2.0.0", before.version)
+    assert card.predecessor.quality == before.quality
+    # Two routes were measured, of which one is the specialist's; the rest of the card was measured again.
+    assert {(row.sources, row.target) for row in card.quality} == {*routes, ((Contrast.T1W,), Contrast.FLAIR)}
+    assert specialist.training_run.hardware == "one core"
+    weights = load_tensors(bundle, "specialist")
+    assert all(np.array_equal(values, weights[name]) for name, values in load_tensors(bundle).items())
+    assert "brain PSNR" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "why"), [("T1w-FLAIR", "is no route"), ("T1w>T1w", "among the sources")])
+def test_a_specialists_route_that_is_none_is_refused(capsys, finished, phantom_data, tmp_path, name, why):
+    model = [
+        "--model",
+        write_example(tmp_path).folder,
+        "--output",
+        tmp_path / "new" / "tiny",
+        "--model-version",
+        "2.0.0",
+    ]
+    arguments = ["specialise", finished, *model, "--hardware", "none", "--routes", name, "--data", phantom_data]
+    assert why in refused(capsys, 2, arguments)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_level_that_too_few_people_tell_leaves_nothing_behind(capsys, finished, phantom_data, tmp_path):

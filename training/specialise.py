@@ -1,0 +1,80 @@
+"""Gives a model bundle a second generator for the routes on which it is better than the first.
+
+One generator for every route is a compromise: most of what it learns from are slices with several sources, and a lesion
+that a single source hardly shows is a rare case to it. A second one that learned from such slices alone costs a file in
+the bundle and no time at inference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from MRTranslateLib.models.architecture import Architecture
+from MRTranslateLib.models.bundle import Bundle, load_tensors, write_bundle
+from MRTranslateLib.models.card import Predecessor, RouteQuality
+from MRTranslateLib.models.components import SpecialistCard, SpecialistRoute
+from training.checkpoint import Checkpoint
+from training.evaluation import Route
+from training.export import all_routes, arrays_of, shipped_generator, training_run_of
+
+
+def learned_routes(checkpoint: Checkpoint) -> tuple[Route, ...]:
+    """The routes from the sets of sources that a run's configuration names; all where it names none."""
+    sets = {frozenset(names) for names in checkpoint.config.data.source_sets}
+    return tuple(route for route in all_routes() if not sets or frozenset(route[0]) in sets)
+
+
+def add_specialist(
+    bundle: Bundle,
+    checkpoint: Checkpoint,
+    folder: Path,
+    routes: Sequence[Route],
+    *,
+    version: str,
+    command: str,
+    hardware: str,
+    quality: Sequence[RouteQuality] = (),
+    replace: bool = False,
+) -> Bundle:
+    """Write a bundle again with a run's generator as its specialist; see :func:`write_bundle` for errors.
+
+    Args:
+        bundle: What is added to; a specialist that it has is replaced.
+        checkpoint: Of the run.
+        folder: Of the new bundle, named like the old one; it may be the old one's.
+        routes: What the specialist translates.
+        version: Of the new bundle.
+        command: That trained the specialist.
+        hardware: In words, that it was trained on.
+        quality: Rows of ``routes``; those that the card has of other routes stay.
+        replace: Take the place of a bundle that lies there.
+    """
+    card, inner = bundle.card, checkpoint.config.generator
+    specialist = SpecialistCard(
+        architecture=Architecture(name=inner.architecture, parameters=inner.parameters),
+        routes=tuple(SpecialistRoute(sources=sources, target=target) for sources, target in routes),
+        training_run=training_run_of(checkpoint, command=command, hardware=hardware),
+    )
+    others = [name for name in card.components.present if name != "specialist"]
+    components = {name: load_tensors(bundle, name) for name in others}
+    changed = msgspec.structs.replace(
+        card,
+        version=version,
+        files={},
+        components=msgspec.structs.replace(card.components, specialist=specialist),
+        quality=_joined(card.quality, quality),
+        predecessor=Predecessor(name=card.name, version=card.version, quality=card.quality),
+    )
+    weights = arrays_of(shipped_generator(checkpoint, with_student=False))
+    return write_bundle(
+        folder, changed, load_tensors(bundle), components={**components, "specialist": weights}, replace=replace
+    )
+
+
+def _joined(former: Sequence[RouteQuality], measured: Sequence[RouteQuality]) -> tuple[RouteQuality, ...]:
+    """Rows in the order of the former ones, new ones in their places, surplus ones behind."""
+    rows = {(row.sources, row.target): row for row in (*former, *measured)}
+    return tuple(rows.values())
