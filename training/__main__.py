@@ -130,6 +130,14 @@ def _parser() -> argparse.ArgumentParser:
         help="give a model a run's generator for the routes on which it is better, judged on the val split",
     )
     specialise.add_argument("folder", type=Path)
+    specialise.add_argument(
+        "--mean-with",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN|MODEL",
+        help="average its generator with those of other runs and model folders, what it began with for example",
+    )
     specialise.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     specialise.add_argument("--output", type=Path, required=True, help="folder of the bundle, named like the model")
     specialise.add_argument("--hardware", required=True, metavar="WORDS", help="what it was trained on, for the card")
@@ -436,17 +444,18 @@ def _specialise(options: argparse.Namespace) -> None:
     from training.evaluation import REPORTED_ROUTES, read_scores, route_from_name, score_routes
     from training.export import library_predict, quality_rows, routes_not_worse
     from training.measures import measure
-    from training.specialise import add_specialist, learned_routes
+    from training.specialise import add_specialist, learned_routes, mean_generator
 
     checkpoint, bundle = load_checkpoint(options.folder), ModelStore().find(options.model)
     baseline = [] if options.baseline is None else read_scores(options.baseline)
     val = _prepared(_scans(options.data), "val", ())
     command = options.command or _fit_command(checkpoint.config)
     shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
+    generator = mean_generator(checkpoint, [options.folder, *options.mean_with])
     chosen = tuple(route_from_name(name) for name in options.routes or ())
     routes = chosen or learned_routes(checkpoint)
     plain = () if chosen else score_routes(library_predict(bundle, threads=options.threads), val, routes)
-    special = add_specialist(bundle, checkpoint, options.output, routes, replace=options.replace, **shared)
+    special = add_specialist(bundle, generator, checkpoint, options.output, routes, replace=options.replace, **shared)
     scores = score_routes(library_predict(special, threads=options.threads), val, routes)
     if not chosen:
         chosen = routes_not_worse(scores, plain)
@@ -455,7 +464,9 @@ def _specialise(options: argparse.Namespace) -> None:
                 f"{options.folder}: loses on every route; name --routes that it shall translate all the same"
             )
     rows = quality_rows([score for score in scores if score.route in chosen], baseline)
-    special = add_specialist(bundle, checkpoint, options.output, chosen, quality=rows, replace=True, **shared)
+    special = add_specialist(
+        bundle, generator, checkpoint, options.output, chosen, quality=rows, replace=True, **shared
+    )
     measured = measure(special, val, REPORTED_ROUTES, threads=options.threads)
     rewrite_card(special, **measured.on_card(special))
     _print_scores(scores)

@@ -7,18 +7,21 @@ the bundle and no time at inference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from numpy.typing import ArrayLike
 
 from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.bundle import Bundle, load_tensors, write_bundle
 from MRTranslateLib.models.card import Predecessor, RouteQuality
 from MRTranslateLib.models.components import SpecialistCard, SpecialistRoute
+from MRTranslateLib.networks.generator import Generator
 from training.checkpoint import Checkpoint
 from training.evaluation import Route
 from training.export import all_routes, arrays_of, shipped_generator, training_run_of
+from training.mean_weights import learned, load_mean
 
 
 def learned_routes(checkpoint: Checkpoint) -> tuple[Route, ...]:
@@ -29,6 +32,7 @@ def learned_routes(checkpoint: Checkpoint) -> tuple[Route, ...]:
 
 def add_specialist(
     bundle: Bundle,
+    generator: Generator,
     checkpoint: Checkpoint,
     folder: Path,
     routes: Sequence[Route],
@@ -39,17 +43,19 @@ def add_specialist(
     quality: Sequence[RouteQuality] = (),
     replace: bool = False,
 ) -> Bundle:
-    """Write a bundle again with a run's generator as its specialist; see :func:`write_bundle` for errors.
+    """Write a bundle again with a specialist; see :func:`write_bundle` for errors.
 
     Args:
         bundle: What is added to; a specialist that it has is replaced.
-        checkpoint: Of the run.
+        generator: The specialist, see :func:`mean_generator`.
+        checkpoint: Of the run that trained it.
         folder: Of the new bundle, named like the old one; it may be the old one's.
         routes: What the specialist translates.
         version: Of the new bundle.
         command: That trained the specialist.
         hardware: In words, that it was trained on.
-        quality: Rows of ``routes``; those that the card has of other routes stay.
+        quality: Rows of ``routes``; those that the card has of other routes stay, and so does the baseline of its
+            rows where these have none.
         replace: Take the place of a bundle that lies there.
     """
     card, inner = bundle.card, checkpoint.config.generator
@@ -59,7 +65,7 @@ def add_specialist(
         training_run=training_run_of(checkpoint, command=command, hardware=hardware),
     )
     others = [name for name in card.components.present if name != "specialist"]
-    components = {name: load_tensors(bundle, name) for name in others}
+    components: dict[str, Mapping[str, ArrayLike]] = {name: load_tensors(bundle, name) for name in others}
     changed = msgspec.structs.replace(
         card,
         version=version,
@@ -68,13 +74,33 @@ def add_specialist(
         quality=_joined(card.quality, quality),
         predecessor=Predecessor(name=card.name, version=card.version, quality=card.quality),
     )
-    weights = arrays_of(shipped_generator(checkpoint, with_student=False))
-    return write_bundle(
-        folder, changed, load_tensors(bundle), components={**components, "specialist": weights}, replace=replace
-    )
+    components["specialist"] = arrays_of(generator)
+    return write_bundle(folder, changed, load_tensors(bundle), components=components, replace=replace)
+
+
+def mean_generator(checkpoint: Checkpoint, folders: Sequence[Path]) -> Generator:
+    """The generator of a run's configuration with the mean of the weights that several runs and bundles have learned.
+
+    Raises:
+        InputError: If a folder holds no readable checkpoint.
+        ModelError: If one is a bundle that is damaged.
+        ConfigError: If one has another architecture or size.
+    """
+    generator = shipped_generator(checkpoint, with_student=False)
+    load_mean(generator, "generator", [learned(folder) for folder in folders])
+    return generator
 
 
 def _joined(former: Sequence[RouteQuality], measured: Sequence[RouteQuality]) -> tuple[RouteQuality, ...]:
     """Rows in the order of the former ones, new ones in their places, surplus ones behind."""
-    rows = {(row.sources, row.target): row for row in (*former, *measured)}
+    rows = {(row.sources, row.target): row for row in former}
+    for row in measured:
+        before = rows.get((row.sources, row.target))
+        if before is not None and row.baseline_brain_psnr is None:
+            row = msgspec.structs.replace(
+                row,
+                baseline_brain_psnr=before.baseline_brain_psnr,
+                baseline_lesion_psnr=before.baseline_lesion_psnr,
+            )
+        rows[row.sources, row.target] = row
     return tuple(rows.values())

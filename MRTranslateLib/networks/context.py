@@ -18,7 +18,13 @@ WAVELENGTHS = (4.0, 8.0, 16.0, 32.0)
 
 
 class ContextBlock(nn.Module):
-    """Attention of each place to all others, then two layers on each place, both added to what comes in."""
+    """Attention of each place to all others, then two layers on each place, both added to what comes in.
+
+    Attributes:
+        CLOSING: Layers whose results are added; with zeros in both a block is the identity.
+    """
+
+    CLOSING = ("answer", "layers.1")
 
     def __init__(self, width: int) -> None:
         """Make the layers; ``width`` is a multiple of ``HEAD_WIDTH``."""
@@ -29,8 +35,8 @@ class ContextBlock(nn.Module):
         self.ask = nn.Linear(width, 3 * width)
         self.answer = nn.Linear(width, width)
         self.layers = nn.ModuleList([nn.Linear(width, 2 * width), nn.Linear(2 * width, width)])
-        for last in (self.answer, self.layers[-1]):
-            for values in last.parameters():
+        for name in self.CLOSING:
+            for values in self.get_submodule(name).parameters():
                 nn.init.zeros_(values)
 
     def forward(self, features: Tensor) -> Tensor:

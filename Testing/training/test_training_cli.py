@@ -324,7 +324,10 @@ def test_a_model_takes_a_runs_generator_for_its_specialist(finished, phantom_dat
     assert main(["export", str(finished), "--hardware", "none", "--output", model, *data]) == 0
     before = open_bundle(model).card
     specialise = ["specialise", str(finished), "--model", model, "--output", model, "--model-version", "2.0.0"]
-    assert main([*specialise, "--hardware", "one core", "--routes", "T1w>FLAIR", "--replace", *data]) == 0
+    assert (
+        main([*specialise, "--hardware", "one core", "--routes", "T1w>FLAIR", "--replace", "--mean-with", model, *data])
+        == 0
+    )
     bundle = open_bundle(model)
     card, specialist = bundle.card, bundle.card.components.specialist
     assert [(route.sources, route.target) for route in specialist.routes] == [((Contrast.T1W,), Contrast.FLAIR)]

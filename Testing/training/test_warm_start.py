@@ -19,6 +19,8 @@ from training.engine import Run
 from training.export import export_bundle
 from training.warm_start import start_from
 
+UNKNOWN = {"data_fingerprint": "none", "device": "cpu"}
+
 
 def changed_generator(config, **parameters):
     generator = msgspec.structs.replace(config.generator, parameters=config.generator.parameters | parameters)
@@ -129,3 +131,27 @@ def test_attention_that_the_other_had_not_starts_as_the_identity(finished, tiny_
     batch, _ = run.draw(2)
     one, other = (each.fast_pred(batch.slices, batch.target_code) for each in (run.generator, plain.generator))
     assert torch.equal(one, other)
+
+
+def test_in_a_mean_the_identity_closes_attention_by_half_and_leaves_its_inside(
+    finished, tiny_config, tiny_scans, tmp_path
+):
+    config = changed_generator(tiny_config, widths=[8, 32], context_blocks=1)
+    runs = {
+        name: Run(changed_generator(config, context_blocks=blocks), tiny_scans, tmp_path / name, **UNKNOWN)
+        for name, blocks in (("plain", 0), ("attentive", 1))
+    }
+    for run in runs.values():
+        run.folder.mkdir()
+    context = runs["attentive"].averaged["generator"].network.context[0]
+    torch.nn.init.ones_(context.answer.weight)
+    torch.nn.init.ones_(context.layers[1].bias)
+    torch.nn.init.ones_(context.ask.bias)
+    for run in runs.values():
+        run.save()
+    run = Run(config, tiny_scans, tmp_path / "third", **UNKNOWN)
+    start_from(run, *(each.folder for each in runs.values()))
+    mean = run.generator.network.context[0]
+    assert (mean.answer.weight == 0.5).all()
+    assert (mean.layers[1].bias == 0.5).all()
+    assert (mean.ask.bias == 1).all()
