@@ -108,6 +108,13 @@ def test_the_card_says_which_routes_are_its_and_how_it_was_trained():
     assert "python -m training fit special.yaml" in text
 
 
+@pytest.mark.parametrize(
+    ("sources", "target", "its"), [((T1W,), T2W, True), ((T1W, FLAIR), T2W, False), ((T1W,), FLAIR, False)]
+)
+def test_a_route_is_its_by_all_of_its_sources_and_its_target(sources, target, its):
+    assert card_with().components.specialist.translates(sources, target) is its
+
+
 def test_a_card_survives_being_written_and_read():
     card = card_with()
     assert decode_card(encode_card(card), where="here") == card
