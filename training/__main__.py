@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from training.data.bids import Scan
     from training.data.cache import CachedScan
     from training.distributed import Processes
-    from training.evaluation import RouteScore
+    from training.evaluation import Route, RouteScore
     from training.measures import Measures
 
 
@@ -112,14 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--baseline", type=Path, metavar="FILE", help="scores that the baseline command wrote")
     export.add_argument("--reported-routes", action="store_true", help="measure 7 routes instead of all 28")
     export.add_argument(
-        "--level",
-        nargs=2,
-        action="append",
-        type=Contrast,
-        metavar=("TARGET", "SOURCE"),
-        help="tell how bright a target is from a source and the result as a whole, FLAIR T2w for example; repeatable",
-    )
-    export.add_argument(
         "--predecessor", metavar="MODEL", help="the installed model that this one replaces, for its card"
     )
     export.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
@@ -152,6 +144,15 @@ def _parser() -> argparse.ArgumentParser:
     specialise.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
     specialise.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     specialise.set_defaults(run=_specialise)
+    for command in (export, specialise):
+        command.add_argument(
+            "--level",
+            nargs=2,
+            action="append",
+            type=Contrast,
+            metavar=("TARGET", "SOURCE"),
+            help="tell how bright a target is from a source and the result as a whole: FLAIR T2w; repeatable",
+        )
     judges = (baseline, evaluate, attention, uncertainty, flicker, limits, resolution)
     for command in (fit, resume, *judges, export, specialise):
         command.add_argument("--data", type=Path, required=True, help="the open data (holds participants.tsv)")
@@ -438,39 +439,74 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _specialise(options: argparse.Namespace) -> None:
+    import tempfile
+
+    import torch
+
     from MRTranslateLib.models.bundle import rewrite_card
     from MRTranslateLib.models.store import ModelStore
     from training.checkpoint import load_checkpoint
-    from training.evaluation import REPORTED_ROUTES, read_scores, route_from_name, score_routes
+    from training.evaluation import REPORTED_ROUTES, predict_slices, read_scores, route_from_name, score_routes
     from training.export import library_predict, quality_rows, routes_not_worse
+    from training.levels import fit_levels
     from training.measures import measure
-    from training.specialise import add_specialist, learned_routes, mean_generator
+    from training.specialise import (
+        add_specialist,
+        joined_generator,
+        learned_routes,
+        mean_generator,
+        routes_of_targets,
+    )
 
     checkpoint, bundle = load_checkpoint(options.folder), ModelStore().find(options.model)
     baseline = [] if options.baseline is None else read_scores(options.baseline)
-    val = _prepared(_scans(options.data), "val", ())
+    scans = _scans(options.data)
+    val = _prepared(scans, "val", ())
     command = options.command or _fit_command(checkpoint.config)
     shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
     generator = mean_generator(checkpoint, [options.folder, *options.mean_with])
     chosen = tuple(route_from_name(name) for name in options.routes or ())
     routes = chosen or learned_routes(checkpoint)
+    _refuse_unfit_model_folder(options, bundle.card.name)
     plain = () if chosen else score_routes(library_predict(bundle, threads=options.threads), val, routes)
-    special = add_specialist(bundle, generator, checkpoint, options.output, routes, replace=options.replace, **shared)
-    scores = score_routes(library_predict(special, threads=options.threads), val, routes)
-    if not chosen:
-        chosen = routes_not_worse(scores, plain)
+    changed: tuple[Route, ...] = ()
+    if options.level:
+        torch.set_num_threads(options.threads)
+        predict = partial(predict_slices, joined_generator(bundle, generator, routes))
+        shared["levels"] = fit_levels(_prepared(scans, "train", ()), options.level, predict)
+        changed = routes_of_targets(bundle.card.quality, [model.target for model in shared["levels"]])
+    with tempfile.TemporaryDirectory(prefix="mrtranslate-specialise-") as folder:
+        trial = add_specialist(bundle, generator, checkpoint, Path(folder) / bundle.card.name, routes, **shared)
+        judged = tuple(dict.fromkeys((*routes, *changed)))
+        scores = score_routes(library_predict(trial, threads=options.threads), val, judged)
         if not chosen:
-            raise UsageError(
-                f"{options.folder}: loses on every route; name --routes that it shall translate all the same"
-            )
-    rows = quality_rows([score for score in scores if score.route in chosen], baseline)
+            chosen = routes_not_worse([score for score in scores if score.route in routes], plain)
+            if not chosen:
+                raise UsageError(f"{options.folder}: loses something on every route; choose by --routes")
+            trial = add_specialist(bundle, generator, checkpoint, trial.folder, chosen, replace=True, **shared)
+        measured = measure(trial, val, REPORTED_ROUTES, threads=options.threads)
+    scores = [score for score in scores if score.route in (*chosen, *changed)]
     special = add_specialist(
-        bundle, generator, checkpoint, options.output, chosen, quality=rows, replace=True, **shared
+        bundle,
+        generator,
+        checkpoint,
+        options.output,
+        chosen,
+        quality=quality_rows(scores, baseline),
+        replace=options.replace,
+        **shared,
     )
-    measured = measure(special, val, REPORTED_ROUTES, threads=options.threads)
     rewrite_card(special, **measured.on_card(special))
     _print_scores(scores)
     _print_measures(measured)
+
+
+def _refuse_unfit_model_folder(options: argparse.Namespace, name: str) -> None:
+    """Now, not after an hour of measuring."""
+    if options.output.name != name:
+        raise UsageError(f"--output {options.output}: a bundle of model {name} lies in a folder of that name")
+    if options.output.exists() and not options.replace:
+        raise UsageError(f"--output {options.output}: exists and is kept; add --replace to take its place")
 
 
 def _fit_command(config: TrainingConfig) -> str:

@@ -242,7 +242,7 @@ def export_bundle(
         title="Any subset of T1w, T1wGd, T2w, FLAIR of the brain to the missing one of them "
         f"({_network(generator, config, refined_routes)})",
         systems_trained=systems_trained(stages_run(checkpoint)),
-        architecture=_with_levels(_architecture(generator, config, refined_routes), levels),
+        architecture=with_levels(_architecture(generator, config, refined_routes), levels),
         sources=TRAINED_CONTRASTS,
         targets=TRAINED_CONTRASTS,
         quality=tuple(quality),
@@ -320,9 +320,13 @@ def _architecture(generator: Generator, config: TrainingConfig, refined: Sequenc
     return Architecture(name="refined", parameters=msgspec.to_builtins(parameters))
 
 
-def _with_levels(architecture: Architecture, levels: Sequence[LevelModel]) -> Architecture:
+def with_levels(architecture: Architecture, levels: Sequence[LevelModel]) -> Architecture:
+    """A generator's architecture with level models, in place of those it has; none leaves it as it is."""
     if not levels:
         return architecture
+    if architecture.name == "levelled":
+        inner = architecture.parameters
+        architecture = Architecture(name=inner["architecture"], parameters=inner["parameters"])
     parameters = LevelledParameters(
         architecture=architecture.name, parameters=architecture.parameters, levels=tuple(levels)
     )

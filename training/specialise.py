@@ -7,20 +7,24 @@ the bundle and no time at inference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from numpy.typing import ArrayLike
 
+from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.inference.load import load_generator
 from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.bundle import Bundle, load_tensors, write_bundle
 from MRTranslateLib.models.card import Predecessor, RouteQuality
 from MRTranslateLib.models.components import SpecialistCard, SpecialistRoute
 from MRTranslateLib.networks.generator import Generator
+from MRTranslateLib.networks.level_model import LevelModel
+from MRTranslateLib.networks.specialised import SpecialisedGenerator
 from training.checkpoint import Checkpoint
 from training.evaluation import Route
-from training.export import all_routes, arrays_of, shipped_generator, training_run_of
+from training.export import all_routes, arrays_of, shipped_generator, training_run_of, with_levels
 from training.mean_weights import learned, load_mean
 
 
@@ -28,6 +32,11 @@ def learned_routes(checkpoint: Checkpoint) -> tuple[Route, ...]:
     """The routes from the sets of sources that a run's configuration names; all where it names none."""
     sets = {frozenset(names) for names in checkpoint.config.data.source_sets}
     return tuple(route for route in all_routes() if not sets or frozenset(route[0]) in sets)
+
+
+def routes_of_targets(rows: Sequence[RouteQuality], targets: Collection[Contrast]) -> tuple[Route, ...]:
+    """Measured routes whose results a new level changes, with the source that tells it or not."""
+    return tuple((row.sources, row.target) for row in rows if row.target in targets)
 
 
 def add_specialist(
@@ -40,6 +49,7 @@ def add_specialist(
     version: str,
     command: str,
     hardware: str,
+    levels: Sequence[LevelModel] = (),
     quality: Sequence[RouteQuality] = (),
     replace: bool = False,
 ) -> Bundle:
@@ -54,6 +64,7 @@ def add_specialist(
         version: Of the new bundle.
         command: That trained the specialist.
         hardware: In words, that it was trained on.
+        levels: How bright targets are, in place of what the bundle has; none leaves that as it is.
         quality: Rows of ``routes``; those that the card has of other routes stay, and so does the baseline of its
             rows where these have none.
         replace: Take the place of a bundle that lies there.
@@ -70,12 +81,23 @@ def add_specialist(
         card,
         version=version,
         files={},
+        architecture=with_levels(card.architecture, levels),
         components=msgspec.structs.replace(card.components, specialist=specialist),
         quality=_joined(card.quality, quality),
         predecessor=Predecessor(name=card.name, version=card.version, quality=card.quality),
     )
     components["specialist"] = arrays_of(generator)
     return write_bundle(folder, changed, load_tensors(bundle), components=components, replace=replace)
+
+
+def joined_generator(bundle: Bundle, specialist: Generator, routes: Sequence[Route]) -> Generator:
+    """What a bundle's generator becomes with a specialist, before any level; shares their weights."""
+    general = load_generator(bundle)
+    if isinstance(general, SpecialisedGenerator):
+        general = general.general
+    joined = SpecialisedGenerator(general, specialist, routes)
+    joined.levels = ()
+    return joined.eval()
 
 
 def mean_generator(checkpoint: Checkpoint, folders: Sequence[Path]) -> Generator:

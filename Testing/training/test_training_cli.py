@@ -356,6 +356,18 @@ def test_a_specialists_route_that_is_none_is_refused(capsys, finished, phantom_d
     assert not (tmp_path / "new").exists()
 
 
+def test_a_model_in_the_way_is_refused_before_anything_is_measured(capsys, finished, phantom_data, tmp_path):
+    folder = write_example(tmp_path).folder
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shared = ["specialise", finished, "--model", folder, "--model-version", "2.0.0", "--hardware", "none"]
+    shared += ["--routes", "T1w>FLAIR", "--data", phantom_data]
+    assert "exists and is kept; add --replace" in refused(capsys, 2, [*shared, "--output", folder])
+    assert "a bundle of model tiny lies in a folder of that name" in refused(
+        capsys, 2, [*shared, "--output", tmp_path / "other"]
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_level_that_too_few_people_tell_leaves_nothing_behind(capsys, finished, phantom_data, tmp_path):
     model = tmp_path / "tiny-model"
     export = ["export", finished, "--hardware", "none", "--output", model, "--data", phantom_data]
