@@ -6,7 +6,7 @@ local discriminator for the attention map once that was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from MRTranslateLib.models.card import (
 from MRTranslateLib.models.components import (
     Components,
     LocalDiscriminatorCard,
+    SpecialistCard,
     SuperResolutionCard,
     SuperResolutionQuality,
 )
@@ -235,14 +236,14 @@ def export_bundle(
     resolver = shipped_super_resolver(checkpoint)
     if attention is not None and discriminator is None:
         raise ValueError("attention was measured, but this run has trained no local discriminator")
+    architecture = with_levels(_architecture(generator, config, refined_routes), levels)
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
         name=folder.name,
         version=version,
-        title="Any subset of T1w, T1wGd, T2w, FLAIR of the brain to the missing one of them "
-        f"({_network(generator, config, refined_routes)})",
+        title=title_of(architecture),
         systems_trained=systems_trained(stages_run(checkpoint)),
-        architecture=with_levels(_architecture(generator, config, refined_routes), levels),
+        architecture=architecture,
         sources=TRAINED_CONTRASTS,
         targets=TRAINED_CONTRASTS,
         quality=tuple(quality),
@@ -297,12 +298,40 @@ def training_run_of(checkpoint: Checkpoint, *, command: str, hardware: str) -> T
     )
 
 
-def _network(generator: Generator, config: TrainingConfig, refined: Sequence[Route] | None) -> str:
-    name = NETWORK_TITLES.get(config.generator.architecture, config.generator.architecture)
-    if not isinstance(generator, RefinedGenerator):
-        return name
-    where = "" if refined is None else f" on {len(refined)} routes"
-    return f"{name}, refined by a student{where}"
+def title_of(architecture: Architecture, specialist: SpecialistCard | None = None) -> str:
+    """A card's title: what the model does, and by which networks."""
+    networks = [NETWORK_TITLES.get(architecture.names[0], architecture.names[0])]
+    if "refined" in architecture.names:
+        routes = _refined(architecture).get("routes")
+        networks.append("refined by a student" if routes is None else f"refined by a student on {_routes(routes)}")
+    if specialist is not None:
+        networks.append(f"a specialist on {_routes(specialist.routes)}")
+    return f"Any subset of T1w, T1wGd, T2w, FLAIR of the brain to the missing one of them ({', '.join(networks)})"
+
+
+def without_refined(architecture: Architecture, routes: Collection[Route]) -> Architecture:
+    """A generator's architecture whose student leaves some routes alone that it refined; every other part the same."""
+    if "refined" not in architecture.names or _refined(architecture).get("routes") is None:
+        return architecture
+    gone = {(frozenset(sources), target) for sources, target in routes}
+    changed = msgspec.json.decode(msgspec.json.encode(architecture.parameters))
+    refined = _refined(Architecture(name=architecture.name, parameters=changed))
+    refined["routes"] = [
+        route for route in refined["routes"] if (frozenset(route["sources"]), route["target"]) not in gone
+    ]
+    return Architecture(name=architecture.name, parameters=changed)
+
+
+def _refined(architecture: Architecture) -> dict[str, Any]:
+    """The student's part of the parameters."""
+    name, parameters = architecture.name, architecture.parameters
+    while name != "refined":
+        name, parameters = parameters["architecture"], parameters["parameters"]
+    return parameters
+
+
+def _routes(routes: Collection[Any]) -> str:
+    return "1 route" if len(routes) == 1 else f"{len(routes)} routes"
 
 
 def _architecture(generator: Generator, config: TrainingConfig, refined: Sequence[Route] | None) -> Architecture:

@@ -24,7 +24,15 @@ from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.specialised import SpecialisedGenerator
 from training.checkpoint import Checkpoint
 from training.evaluation import Route
-from training.export import all_routes, arrays_of, shipped_generator, training_run_of, with_levels
+from training.export import (
+    all_routes,
+    arrays_of,
+    shipped_generator,
+    title_of,
+    training_run_of,
+    with_levels,
+    without_refined,
+)
 from training.mean_weights import learned, load_mean
 
 
@@ -77,11 +85,13 @@ def add_specialist(
     )
     others = [name for name in card.components.present if name != "specialist"]
     components: dict[str, Mapping[str, ArrayLike]] = {name: load_tensors(bundle, name) for name in others}
+    architecture = with_levels(without_refined(card.architecture, routes), levels)
     changed = msgspec.structs.replace(
         card,
+        title=title_of(architecture, specialist),
         version=version,
         files={},
-        architecture=with_levels(card.architecture, levels),
+        architecture=architecture,
         components=msgspec.structs.replace(card.components, specialist=specialist),
         quality=_joined(card.quality, quality),
         predecessor=Predecessor(name=card.name, version=card.version, quality=card.quality),

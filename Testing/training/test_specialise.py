@@ -11,12 +11,13 @@ import torch
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.inference.load import load_generator
+from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.bundle import load_tensors
 from Testing.library.level_examples import MODEL
 from training.checkpoint import load_checkpoint
 from training.engine import Run
 from training.evaluation import RouteScore, predict_slices
-from training.export import export_bundle, quality_rows, with_levels
+from training.export import export_bundle, quality_rows, title_of, with_levels, without_refined
 from training.specialise import (
     add_specialist,
     joined_generator,
@@ -118,3 +119,28 @@ def test_a_run_has_learned_the_routes_from_its_sets_of_sources(runs):
 
 def test_a_new_level_changes_every_measured_route_to_its_target(bundle):
     assert routes_of_targets(bundle.card.quality, [FLAIR]) == (OTHER,)
+
+
+REFINED = {
+    "architecture": "refined",
+    "parameters": {
+        "architecture": "unet25d",
+        "parameters": {"num_neighbours": 1},
+        "student": {},
+        "routes": [{"sources": ["T1w"], "target": "T2w"}, {"sources": ["T2w", "T1w"], "target": "FLAIR"}],
+    },
+    "levels": [],
+}
+
+
+def test_the_student_is_said_to_refine_only_what_is_not_the_specialists():
+    before = Architecture(name="levelled", parameters=REFINED)
+    after = without_refined(before, [OTHER, ((T2W,), T1W)])
+    assert after.parameters["parameters"]["routes"] == [{"sources": ["T1w"], "target": "T2w"}]
+    assert len(REFINED["parameters"]["routes"]) == 2  # the former one is left alone
+    assert title_of(before).endswith("(2.5D U-Net, refined by a student on 2 routes)")
+    assert title_of(after).endswith("(2.5D U-Net, refined by a student on 1 route)")
+
+
+def test_the_title_names_the_specialist(bundle, runs, tmp_path):
+    assert specialised(bundle, runs, tmp_path).card.title.endswith("(2.5D U-Net, a specialist on 1 route)")
