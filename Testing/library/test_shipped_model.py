@@ -69,7 +69,7 @@ def test_the_default_model_was_trained_by_all_three_systems_and_has_what_they_le
     assert card.systems_trained == ("supervised", "A", "B", "C")
     assert card.architecture.name == "levelled"
     assert card.architecture.parameters["architecture"] == "refined"
-    assert set(card.components.present) == {"local_discriminator", "super_resolution"}
+    assert set(card.components.present) == {"local_discriminator", "super_resolution", "specialist"}
 
 
 def test_the_default_model_tells_the_level_of_flair_from_the_t2w(synthetic, bundle):
@@ -90,8 +90,25 @@ def test_what_the_maps_of_the_default_model_say_was_measured_on_people_not_train
 
 
 def test_the_card_compares_the_default_model_with_the_one_it_replaced_on_every_reported_route(bundle):
+    from training.evaluation import REPORTED_ROUTES
+
     former = {(row.sources, row.target) for row in bundle.card.predecessor.quality}
-    assert former == {(row.sources, row.target) for row in bundle.card.quality}
+    measured = {(row.sources, row.target) for row in bundle.card.quality}
+    assert former == set(REPORTED_ROUTES)
+    assert former <= measured
+
+
+def test_the_card_measures_every_route_of_the_specialist(bundle):
+    measured = {(row.sources, row.target) for row in bundle.card.quality}
+    assert {(route.sources, route.target) for route in bundle.card.components.specialist.routes} <= measured
+
+
+def test_every_reported_route_is_a_decibel_above_the_regression_but_the_brain_of_a_flair_from_a_t1w(bundle):
+    rows = [row for row in bundle.card.quality if row.baseline_brain_psnr is not None]
+    brain = {(row.sources, row.target): row.brain_psnr - row.baseline_brain_psnr for row in rows}
+    assert min(row.lesion_psnr - row.baseline_lesion_psnr for row in rows) >= 1
+    assert {route for route, gain in brain.items() if gain < 1} == {((T1W,), FLAIR)}
+    assert brain[(T1W,), FLAIR] > 0.4
 
 
 def test_the_card_credits_its_data_and_can_be_trained_again(bundle):
@@ -100,8 +117,9 @@ def test_the_card_credits_its_data_and_can_be_trained_again(bundle):
     from training.config import config_from_mapping
 
     assert all(data.licence.startswith("CC BY") and data.attribution for data in bundle.card.training_data)
-    config = config_from_mapping(yaml.safe_load(bundle.card.training_run.config), where="card")
-    assert (ROOT / "training" / "configs" / f"{config.name}.yaml").is_file()
+    for run in (bundle.card.training_run, bundle.card.components.specialist.training_run):
+        config = config_from_mapping(yaml.safe_load(run.config), where="card")
+        assert (ROOT / "training" / "configs" / f"{config.name}.yaml").is_file()
 
 
 def test_the_command_makes_a_flair_on_the_grid_of_the_t1w(phantom, synthetic):
