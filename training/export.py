@@ -302,7 +302,7 @@ def title_of(architecture: Architecture, specialist: SpecialistCard | None = Non
     """A card's title: what the model does, and by which networks."""
     networks = [NETWORK_TITLES.get(architecture.names[0], architecture.names[0])]
     if "refined" in architecture.names:
-        routes = _refined(architecture).get("routes")
+        routes = dict(architecture.layers)["refined"].get("routes")
         networks.append("refined by a student" if routes is None else f"refined by a student on {_routes(routes)}")
     if specialist is not None:
         networks.append(f"a specialist on {_routes(specialist.routes)}")
@@ -311,23 +311,16 @@ def title_of(architecture: Architecture, specialist: SpecialistCard | None = Non
 
 def without_refined(architecture: Architecture, routes: Collection[Route]) -> Architecture:
     """A generator's architecture whose student leaves some routes alone that it refined; every other part the same."""
-    if "refined" not in architecture.names or _refined(architecture).get("routes") is None:
+    if dict(architecture.layers).get("refined", {}).get("routes") is None:
         return architecture
     gone = {(frozenset(sources), target) for sources, target in routes}
     changed = msgspec.json.decode(msgspec.json.encode(architecture.parameters))
-    refined = _refined(Architecture(name=architecture.name, parameters=changed))
+    result = Architecture(name=architecture.name, parameters=changed)
+    refined = dict(result.layers)["refined"]
     refined["routes"] = [
         route for route in refined["routes"] if (frozenset(route["sources"]), route["target"]) not in gone
     ]
-    return Architecture(name=architecture.name, parameters=changed)
-
-
-def _refined(architecture: Architecture) -> dict[str, Any]:
-    """The student's part of the parameters."""
-    name, parameters = architecture.name, architecture.parameters
-    while name != "refined":
-        name, parameters = parameters["architecture"], parameters["parameters"]
-    return parameters
+    return result
 
 
 def _routes(routes: Collection[Any]) -> str:

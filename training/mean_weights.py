@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from MRTranslateLib.models.bundle import CARD_NAME, load_tensors, open_bundle
-from MRTranslateLib.models.card import ModelCard
 from MRTranslateLib.networks.context import ContextBlock
 from training.checkpoint import load_checkpoint, misfit
 from training.config import ConfigError
@@ -46,7 +44,9 @@ def learned(folder: Path) -> Learned:
     """
     if (folder / CARD_NAME).is_file():
         bundle = open_bundle(folder)
-        prefix, parameters = _plain_generator(bundle.card)
+        architecture = bundle.card.architecture
+        prefix = "generator." if "refined" in architecture.names else ""  # the student lies beside it
+        _, parameters = architecture.layers[0]
         weights = {name: torch.from_numpy(values) for name, values in load_tensors(bundle).items()}
         inner = {name.removeprefix(prefix): values for name, values in weights.items() if name.startswith(prefix)}
         return Learned(folder, {"generator": inner}, parameters.get("level_from_voxels", False))
@@ -84,15 +84,6 @@ def load_mean(network: nn.Module, name: str, several: Sequence[Learned]) -> None
     if found:
         given = {key: [weights[key] for weights in found if key in weights] for key in own}
         network.load_state_dict({key: _mean(values) if values else own[key] for key, values in given.items()})
-
-
-def _plain_generator(card: ModelCard) -> tuple[str, Mapping[str, Any]]:
-    """What the names of a bundle's generator begin with, behind its student and levels, and its parameters."""
-    prefix, name, parameters = "", card.architecture.name, card.architecture.parameters
-    while "architecture" in parameters:
-        prefix += "generator." if name == "refined" else ""
-        name, parameters = parameters["architecture"], parameters["parameters"]
-    return prefix, parameters
 
 
 def _context_blocks(network: nn.Module) -> list[str]:

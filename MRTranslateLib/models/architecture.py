@@ -19,10 +19,14 @@ class Architecture(Part, frozen=True, kw_only=True):
     parameters: dict[str, Any]
 
     @property
+    def layers(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Name and parameters of each network from within, since networks that hold another name it beside it."""
+        layers = [(self.name, self.parameters)]
+        while "architecture" in (outer := layers[0][1]):
+            layers.insert(0, (outer["architecture"], outer["parameters"]))
+        return tuple(layers)
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """``unet25d``, ``refined``, ``levelled``: from within, since networks that hold another name it beside it."""
-        names, parameters = [self.name], self.parameters
-        while "architecture" in parameters:
-            names.insert(0, parameters["architecture"])
-            parameters = parameters["parameters"]
-        return tuple(names)
+        """``unet25d``, ``refined``, ``levelled``: from within."""
+        return tuple(name for name, _ in self.layers)
