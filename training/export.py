@@ -6,6 +6,7 @@ local discriminator for the attention map once that was.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -314,8 +315,7 @@ def without_refined(architecture: Architecture, routes: Collection[Route]) -> Ar
     if dict(architecture.layers).get("refined", {}).get("routes") is None:
         return architecture
     gone = {(frozenset(sources), target) for sources, target in routes}
-    changed = msgspec.json.decode(msgspec.json.encode(architecture.parameters))
-    result = Architecture(name=architecture.name, parameters=changed)
+    result = copy.deepcopy(architecture)
     refined = dict(result.layers)["refined"]
     refined["routes"] = [
         route for route in refined["routes"] if (frozenset(route["sources"]), route["target"]) not in gone

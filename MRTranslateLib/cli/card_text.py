@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from MRTranslateLib.attention.calibrate import statement
 from MRTranslateLib.cli.tables import render_table
 from MRTranslateLib.models.card import ModelCard, RouteQuality
-from MRTranslateLib.models.components import AttentionQuality, SuperResolutionQuality
+from MRTranslateLib.models.components import AttentionQuality, SpecialistRoute, SuperResolutionQuality
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.models.training_run import TrainingRun
 from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyQuality
@@ -120,7 +120,7 @@ def _specialist(card: ModelCard) -> str:
     specialist = card.components.specialist
     if specialist is None:
         return ""
-    routes = ", ".join(f"{'+'.join(route.sources)}>{route.target}" for route in specialist.routes)
+    routes = ", ".join(_route(route) for route in specialist.routes)
     return _paragraph(f"A second network ({specialist.architecture.name}) translates", routes)
 
 
@@ -186,7 +186,7 @@ def render_low_resolution_uncertainty(rows: Sequence[LowResolutionUncertainty]) 
 
 def _uncertainty_row(row: UncertaintyQuality) -> tuple[str, ...]:
     return (
-        f"{'+'.join(row.sources)}>{row.target}",
+        _route(row),
         row.split,
         str(row.num_cases),
         _share(row.coverage),
@@ -216,7 +216,7 @@ def _super_resolution(card: ModelCard) -> str:
 def render_super_resolution_quality(rows: Sequence[SuperResolutionQuality]) -> str:
     """What a low-resolution target gains as a table with a verdict, without a newline at the end."""
     table = render_table([SUPER_RESOLUTION_COLUMNS, *(_super_resolution_row(row) for row in rows)], "lllrrrrrrrrrr")
-    worse = [f"{'+'.join(row.sources)}>{row.target}, {row.setting}" for row in rows if not row.beats_interpolation]
+    worse = [f"{_route(row)}, {row.setting}" for row in rows if not row.beats_interpolation]
     verdict = "Better than cubic interpolation of the acquired target everywhere, in the brain and in lesions."
     if worse:
         verdict = _paragraph(
@@ -229,7 +229,7 @@ def render_super_resolution_quality(rows: Sequence[SuperResolutionQuality]) -> s
 
 def _super_resolution_row(row: SuperResolutionQuality) -> tuple[str, ...]:
     return (
-        f"{'+'.join(row.sources)}>{row.target}",
+        _route(row),
         row.setting,
         row.split,
         str(row.num_cases),
@@ -258,7 +258,7 @@ def render_predecessor(card: ModelCard) -> str:
     for row in card.quality:
         before = former.get((row.sources, row.target))
         if before is not None:
-            route = f"{'+'.join(row.sources)}>{row.target}"
+            route = _route(row)
             values = (row.brain_psnr, before.brain_psnr, row.lesion_psnr, before.lesion_psnr)
             rows.append((route, *(_decibels(value) for value in values)))
     heading = f"Replaced {card.predecessor.name} {card.predecessor.version}, measured in the same way (dB):"
@@ -267,7 +267,7 @@ def render_predecessor(card: ModelCard) -> str:
 
 def _attention_row(row: AttentionQuality) -> tuple[str, ...]:
     return (
-        f"{'+'.join(row.sources)}>{row.target}",
+        _route(row),
         row.split,
         str(row.num_cases),
         f"{row.attention:.3f}",
@@ -284,7 +284,7 @@ def _share(value: float | None) -> str:
 
 def _row(row: RouteQuality) -> tuple[str, ...]:
     return (
-        f"{'+'.join(row.sources)}>{row.target}",
+        _route(row),
         row.split,
         str(row.num_cases),
         _decibels(row.brain_psnr),
@@ -293,6 +293,10 @@ def _row(row: RouteQuality) -> tuple[str, ...]:
         _decibels(row.lesion_psnr),
         _decibels(row.baseline_lesion_psnr),
     )
+
+
+def _route(row: RouteQuality | AttentionQuality | UncertaintyQuality | SuperResolutionQuality | SpecialistRoute) -> str:
+    return f"{'+'.join(row.sources)}>{row.target}"
 
 
 def _decibels(value: float | None) -> str:

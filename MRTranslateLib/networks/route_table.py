@@ -22,8 +22,8 @@ class RouteTable(nn.Module):
         self.lists_all = routes is None
         sources = [[float(contrast in given) for contrast in Contrast] for given, _ in routes or ()]
         self.register_buffer("sources", torch.tensor(sources).view(-1, len(Contrast)), persistent=False)
-        targets = torch.tensor([target.channel for _, target in routes or ()], dtype=torch.long)
-        self.register_buffer("targets", targets, persistent=False)
+        targets = [[float(contrast == target) for contrast in Contrast] for _, target in routes or ()]
+        self.register_buffer("targets", torch.tensor(targets).view(-1, len(Contrast)), persistent=False)
 
     def forward(self, availability: Tensor, target_code: Tensor) -> Tensor:
         """Of what is wanted, what is listed.
@@ -39,7 +39,4 @@ class RouteTable(nn.Module):
         if self.lists_all:
             return wanted
         same_sources = (availability[:, None] == self.sources).all(dim=2)
-        listed = torch.zeros_like(wanted)
-        for route, channel in enumerate(self.targets.tolist()):
-            listed[:, channel] |= same_sources[:, route]
-        return wanted & listed
+        return wanted & (same_sources.float() @ self.targets > 0)
