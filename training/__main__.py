@@ -104,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     resolution.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     resolution.add_argument("--write", action="store_true", help="put the measures into the model's card")
     resolution.set_defaults(run=_super_resolution)
+    branch = commands.add_parser("branch", help="give a model a run's super-resolution branch, judged on the val split")
+    branch.add_argument("folder", type=Path)
+    branch.set_defaults(run=_branch)
     export = commands.add_parser("export", help="write a run as a model bundle, judged on the val split")
     export.add_argument("folder", type=Path)
     export.add_argument("--output", type=Path, required=True, help="folder of the bundle; its name is the model's")
@@ -130,10 +133,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN|MODEL",
         help="average its generator with those of other runs and model folders, what it began with for example",
     )
-    specialise.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
-    specialise.add_argument("--output", type=Path, required=True, help="folder of the bundle, named like the model")
-    specialise.add_argument("--hardware", required=True, metavar="WORDS", help="what it was trained on, for the card")
-    specialise.add_argument("--model-version", required=True, metavar="X.Y.Z", help="of the bundle")
     specialise.add_argument("--baseline", type=Path, metavar="FILE", help="scores that the baseline command wrote")
     specialise.add_argument(
         "--routes",
@@ -141,9 +140,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ROUTE",
         help="T1w+T2w>FLAIR for example; default: those from the configuration's source_sets where nothing is lost",
     )
-    specialise.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
-    specialise.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     specialise.set_defaults(run=_specialise)
+    for command in (branch, specialise):
+        command.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
+        command.add_argument("--output", type=Path, required=True, help="folder of the bundle, named like the model")
+        command.add_argument("--hardware", required=True, metavar="WORDS", help="what it was trained on, for the card")
+        command.add_argument("--model-version", required=True, metavar="X.Y.Z", help="of the bundle")
+        command.add_argument("--command", metavar="WORDS", help="that trained it, if it was more than one fit")
+        command.add_argument("--replace", action="store_true", help="take the place of an existing bundle")
     for command in (export, specialise):
         command.add_argument(
             "--level",
@@ -154,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
             help="tell how bright a target is from a source and the result as a whole: FLAIR T2w; repeatable",
         )
     judges = (baseline, evaluate, attention, uncertainty, flicker, limits, resolution)
-    for command in (fit, resume, *judges, export, specialise):
+    for command in (fit, resume, *judges, branch, export, specialise):
         command.add_argument("--data", type=Path, required=True, help="the open data (holds participants.tsv)")
         command.add_argument("--threads", type=int, default=1, help="CPU threads")
     for command in (fit, resume):
@@ -376,6 +380,32 @@ def _super_resolution(options: argparse.Namespace) -> None:
     if options.write:
         write_super_resolution(bundle, rows)
     print(render_super_resolution_quality(rows))
+
+
+def _branch(options: argparse.Namespace) -> None:
+    import tempfile
+
+    from MRTranslateLib.cli.card_text import render_low_resolution_uncertainty, render_super_resolution_quality
+    from MRTranslateLib.models.bundle import rewrite_card
+    from MRTranslateLib.models.store import ModelStore
+    from training.checkpoint import load_checkpoint
+    from training.low_resolution_uncertainty import judge_low_resolution_uncertainty
+    from training.resolution_branch import add_super_resolution
+    from training.super_resolution_quality import judge_super_resolution
+
+    checkpoint, bundle = load_checkpoint(options.folder), ModelStore().find(options.model)
+    _refuse_unfit_model_folder(options, bundle.card.name)
+    val = _prepared(_scans(options.data), "val", ())
+    command = options.command or _fit_command(checkpoint.config)
+    shared = {"version": options.model_version, "command": command, "hardware": options.hardware}
+    with tempfile.TemporaryDirectory(prefix="mrtranslate-branch-") as folder:
+        trial = add_super_resolution(bundle, checkpoint, Path(folder) / bundle.card.name, **shared)
+        rows = judge_super_resolution(trial, val, threads=options.threads)
+        print(render_super_resolution_quality(rows))
+        intervals = judge_low_resolution_uncertainty(trial, val, threads=options.threads)
+        print(render_low_resolution_uncertainty(intervals))
+    finer = add_super_resolution(bundle, checkpoint, options.output, replace=options.replace, **shared)
+    rewrite_card(finer, super_resolution_quality=rows, low_resolution_uncertainty=intervals)
 
 
 def _export(options: argparse.Namespace) -> None:

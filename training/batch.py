@@ -54,6 +54,7 @@ class StepBatch:
         target_code: ``(B, 5)``, every acquired contrast that is withheld.
         truth: ``(B, 5, H, W)``, middle slices of every acquired contrast, not changed in brightness.
         stacks: ``(B, 5, N, H, W)``, the same with neighbouring slices, as many as the stage asked for.
+        source_stacks: ``(B, 5, N, H, W)``, the sources with as many; zero where a contrast is not given.
         brain: ``(B, 1, H, W)``, 0/1.
         lesion: ``(B, 1, H, W)``, 0/1.
     """
@@ -62,6 +63,7 @@ class StepBatch:
     target_code: Tensor
     truth: Tensor
     stacks: Tensor
+    source_stacks: Tensor
     brain: Tensor
     lesion: Tensor
 
@@ -89,6 +91,7 @@ def step_batch(batch: TrainingBatch, source_images: Tensor, num_neighbours: int)
         batch.target_code,
         batch.images[:, :, middle],
         batch.images,
+        source_images,
         batch.brain,
         batch.lesion,
     )

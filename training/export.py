@@ -373,14 +373,28 @@ def _components(
             calibration=None if attention is None else attention.calibration,
         )
     if resolver is not None:
-        stages = _super_resolution_stages(checkpoint)
-        branch = SuperResolutionCard(
-            parameters=msgspec.to_builtins(resolver.size),
-            in_plane_ratios=tuple(sorted({ratio for stage in stages for ratio in stage.ratios})),
-            slice_thickness_mm=tuple(sorted({mm for stage in stages for mm in stage.slice_thickness_mm})),
-            thick_slices_start=THICK_SLICES_START,
-        )
+        branch = super_resolution_card(checkpoint, resolver)
     return Components(local_discriminator=judge, super_resolution=branch)
+
+
+def super_resolution_card(
+    checkpoint: Checkpoint, resolver: SuperResolver, training_run: TrainingRun | None = None
+) -> SuperResolutionCard:
+    """What a card says of a run's branch.
+
+    Args:
+        checkpoint: Of the run.
+        resolver: Its branch.
+        training_run: Of the branch, if another run trained the bundle's generator.
+    """
+    stages = _super_resolution_stages(checkpoint)
+    return SuperResolutionCard(
+        parameters=msgspec.to_builtins(resolver.size),
+        in_plane_ratios=tuple(sorted({ratio for stage in stages for ratio in stage.ratios})),
+        slice_thickness_mm=tuple(sorted({mm for stage in stages for mm in stage.slice_thickness_mm})),
+        thick_slices_start=THICK_SLICES_START,
+        training_run=training_run,
+    )
 
 
 def arrays_of(network: nn.Module) -> dict[str, NDArray[np.generic]]:

@@ -7,26 +7,25 @@ the bundle and no time at inference.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
-from numpy.typing import ArrayLike
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.inference.load import load_generator
 from MRTranslateLib.models.architecture import Architecture
-from MRTranslateLib.models.bundle import Bundle, load_tensors, write_bundle
-from MRTranslateLib.models.card import Predecessor, RouteQuality
+from MRTranslateLib.models.bundle import Bundle
+from MRTranslateLib.models.card import RouteQuality
 from MRTranslateLib.models.components import SpecialistCard, SpecialistRoute
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.specialised import SpecialisedGenerator
+from training.bundle_component import write_with_component
 from training.checkpoint import Checkpoint
 from training.evaluation import Route
 from training.export import (
     all_routes,
-    arrays_of,
     shipped_generator,
     title_of,
     training_run_of,
@@ -83,21 +82,19 @@ def add_specialist(
         routes=tuple(SpecialistRoute(sources=sources, target=target) for sources, target in routes),
         training_run=training_run_of(checkpoint, command=command, hardware=hardware),
     )
-    others = [name for name in card.components.present if name != "specialist"]
-    components: dict[str, Mapping[str, ArrayLike]] = {name: load_tensors(bundle, name) for name in others}
     architecture = with_levels(without_refined(card.architecture, routes), levels)
-    changed = msgspec.structs.replace(
-        card,
+    return write_with_component(
+        bundle,
+        "specialist",
+        specialist,
+        generator,
+        folder,
+        replace=replace,
         title=title_of(architecture, specialist),
         version=version,
-        files={},
         architecture=architecture,
-        components=msgspec.structs.replace(card.components, specialist=specialist),
         quality=_joined(card.quality, quality),
-        predecessor=Predecessor(name=card.name, version=card.version, quality=card.quality),
     )
-    components["specialist"] = arrays_of(generator)
-    return write_bundle(folder, changed, load_tensors(bundle), components=components, replace=replace)
 
 
 def joined_generator(bundle: Bundle, specialist: Generator, routes: Sequence[Route]) -> Generator:

@@ -60,7 +60,7 @@ SUPER_RESOLUTION_COLUMNS = (
 
 def render_card(card: ModelCard) -> str:
     """The card as plain text, without a newline at the end; all of it but configuration, parameters and hashes."""
-    preprocessing, ranges, specialist = card.preprocessing, card.value_ranges, card.components.specialist
+    preprocessing, ranges = card.preprocessing, card.value_ranges
     in_plane, slices = preprocessing.in_plane_spacing_mm, preprocessing.slice_spacing_mm
     sections = [
         f"{card.name} {card.version}: {card.title}",
@@ -90,7 +90,7 @@ def render_card(card: ModelCard) -> str:
             ]
         ),
         _training_run("Training run", card.training_run),
-        "" if specialist is None else _training_run("Training run of the specialist", specialist.training_run),
+        *(_training_run(f"Training run of the {part}", run) for part, run in _runs_of_their_own(card).items()),
         "\n".join(
             [
                 "Files:",
@@ -113,6 +113,16 @@ def _training_run(heading: str, run: TrainingRun) -> str:
         f"{heading}: {run.num_steps} steps, {run.hours:g} h on {run.hardware}, torch {run.torch_version}, "
         f"seed {run.seed},\ncommit {run.commit}, data {run.data_fingerprint}\n  {run.command}"
     )
+
+
+def _runs_of_their_own(card: ModelCard) -> dict[str, TrainingRun]:
+    """Of components that the card's own run has not trained, by what they are."""
+    specialist, branch = card.components.specialist, card.components.super_resolution
+    runs = {
+        "specialist": None if specialist is None else specialist.training_run,
+        "super-resolution branch": None if branch is None else branch.training_run,
+    }
+    return {part: run for part, run in runs.items() if run is not None}
 
 
 def _specialist(card: ModelCard) -> str:

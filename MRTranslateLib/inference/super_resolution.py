@@ -3,7 +3,8 @@
 Whatever the acquisition's orientation, it is imitated on its own grid: the synthetic volume is sampled on sub-voxels of
 that grid, then k-space is cropped along its pixels and the slice profile is applied across its slices (proposals; the
 paper crops k-space on the grid of the image). The same interpolation brings both back, so what differs between them is
-what the acquisition shows the synthetic volume to lack.
+what the acquisition shows the synthetic volume to lack. In the same way a branch may be told what the acquisition would
+have hidden of the sources.
 """
 
 from __future__ import annotations
@@ -165,6 +166,8 @@ class BranchInputs:
         sources: ``(5, S, H, W)``, zero where not given.
         voxel_size: Along slice, row and column axis, in voxels of the working grid.
         offsets: Where the neighbouring slices lie.
+        hidden: ``(5, S, H, W)``, what the acquisition would not have shown of the sources, zero where not given; None
+            where the branch is not told.
     """
 
     images: NDArray[np.float32]
@@ -173,6 +176,7 @@ class BranchInputs:
     sources: NDArray[np.float32]
     voxel_size: tuple[float, float, float]
     offsets: tuple[int, ...]
+    hidden: NDArray[np.float32] | None
 
 
 def branch_inputs(
@@ -216,6 +220,11 @@ def branch_inputs(
     sources = np.zeros((len(Contrast), *padded.shape), np.float32)
     for contrast, values in prepared.slices.items():
         sources[contrast.channel] = np.pad(values, [(0, 0), *padding])
+    hidden = None
+    if resolver.size.sees_hidden:
+        hidden = np.zeros_like(sources)
+        for contrast in prepared.slices:
+            hidden[contrast.channel] = _hidden(low, sources[contrast.channel], fine)
     return BranchInputs(
         images=np.where(covered, acquired, compared).clip(0, 1),
         seen=None if in_plane_alone else seen,
@@ -223,7 +232,15 @@ def branch_inputs(
         sources=sources,
         voxel_size=(superior, anterior, right),
         offsets=tuple((position - count // 2) * stride for position in range(count)),
+        hidden=hidden,
     )
+
+
+def _hidden(low: LowResolution, source: NDArray[np.float32], grid: Volume) -> NDArray[np.float32]:
+    """What the acquisition of ``low`` would not have shown of a source ``(S, H, W)``; zero beyond its scan."""
+    shown, covered = on_grid(low, as_acquired(low, grid.with_array(from_slices(source))), grid)
+    hidden: NDArray[np.float32] = (source - shown.clip(0, 1)) * covered
+    return hidden
 
 
 def as_acquired(low: LowResolution, volume: Volume) -> NDArray[np.float32]:
@@ -259,7 +276,7 @@ def on_grid(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Values on the grid of ``low`` at the voxels of another one, as slices, and which of these its scan covers.
 
-    Linear between voxels that are larger than those of ``grid``, as in training; else cubic.
+    By cubic splines, along the axes of voxels that are larger than those of ``grid`` as in training.
     """
     counts = [
         max(1, round(size / grid.spacing_mm[axis]))
@@ -291,6 +308,7 @@ def _run(
         batch(inputs.images[rows]),
         torch.tensor([inputs.voxel_size], device=device),
         None if inputs.seen is None else batch(inputs.seen[row, None]),
+        None if inputs.hidden is None else batch(inputs.hidden[:, row]),
     )
     with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=execution.precision == "bf16"):
         resolved = resolver(low_resolution, batch(inputs.synthetic[row, None]), batch(inputs.sources[:, row]))

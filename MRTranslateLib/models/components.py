@@ -68,12 +68,14 @@ class SuperResolutionCard(Part, frozen=True, kw_only=True):
         slice_thickness_mm: Thickness of the axial slices it was trained on.
         thick_slices_start: To what it was trained to add details where slices are thick: ``acquired``, to the slices
             themselves, interpolated; or ``synthetic``, to the synthetic volume made to agree with them.
+        training_run: How to train it again; None where the card's own run has trained it too.
     """
 
     parameters: dict[str, Any]
     in_plane_ratios: tuple[Annotated[int, msgspec.Meta(ge=2)], ...]
     slice_thickness_mm: tuple[Annotated[float, msgspec.Meta(gt=0)], ...]
     thick_slices_start: Literal["acquired", "synthetic"]
+    training_run: TrainingRun | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,7 +1,8 @@
 """What guides super-resolution at each scale: features of the synthesis, coarse to fine.
 
 System C takes the decoder features of its own synthesis module (METHODS 3.2, stated). A generator without such a
-pyramid, as our U-Net, is guided by a small encoder of its synthetic image and of the sources (proposal).
+pyramid, as our U-Net, is guided by a small encoder of its synthetic image and of the sources, and, where wanted, of
+what the acquisition hides of both (proposals).
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from MRTranslateLib.contrast import Contrast
-
 LEAKY_SLOPE = 0.1
 
 
@@ -22,12 +21,12 @@ class Guide(nn.Module, ABC):
     """Makes features of given widths at strides ..., 4, 2, 1."""
 
     @abstractmethod
-    def forward(self, synthetic: Tensor, sources: Tensor, pyramid: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self, images: Tensor, pyramid: Sequence[Tensor]) -> list[Tensor]:
         """Guide features.
 
         Args:
-            synthetic: The generator's image of the target, ``(B, 1, H, W)``, 0..1.
-            sources: Middle slices, ``(B, 5, H, W)``, 0..1; zero where a contrast is missing.
+            images: What is known at full resolution, ``(B, C, H, W)``, centred on tissue; zero where a contrast is
+                missing.
             pyramid: The generator's own features, coarse to fine, the last at full resolution; may be empty.
 
         Returns:
@@ -36,21 +35,21 @@ class Guide(nn.Module, ABC):
 
 
 class EncodedGuide(Guide):
-    """A small U-Net on synthetic image and sources; every scale sees what the coarser ones know."""
+    """A small U-Net on what is known at full resolution; every scale sees what the coarser ones know."""
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self, in_channels: int, widths: tuple[int, ...]) -> None:
         """Make the layers; ``widths`` are coarse to fine."""
         super().__init__()
         fine_to_coarse = widths[::-1]
-        self.stem = _convolution(len(Contrast) + 1, fine_to_coarse[0])
+        self.stem = _convolution(in_channels, fine_to_coarse[0])
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(fine_to_coarse))
         self.encode = nn.ModuleList(_convolution(width, width) for width in fine_to_coarse[1:])
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for coarse, fine in pairwise(widths))
         self.decode = nn.ModuleList(_convolution(2 * width, width) for width in widths[1:])
 
-    def forward(self, synthetic: Tensor, sources: Tensor, pyramid: Sequence[Tensor] = ()) -> list[Tensor]:
+    def forward(self, images: Tensor, pyramid: Sequence[Tensor] = ()) -> list[Tensor]:
         """See :meth:`Guide.forward`; ``pyramid`` is not looked at."""
-        encoded = [self.stem(torch.cat([synthetic, sources], dim=1))]
+        encoded = [self.stem(images)]
         for down, encode in zip(self.down, self.encode, strict=True):
             encoded.append(encode(down(encoded[-1])))
         guides = [encoded.pop()]
@@ -75,7 +74,7 @@ class PyramidGuide(Guide):
             for given, wanted in zip(pyramid_widths[-len(widths) :], widths, strict=True)
         )
 
-    def forward(self, synthetic: Tensor, sources: Tensor, pyramid: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self, images: Tensor, pyramid: Sequence[Tensor]) -> list[Tensor]:
         """See :meth:`Guide.forward`; only ``pyramid`` is looked at."""
         finest = pyramid[-len(self.project) :]
         return [project(features) for project, features in zip(self.project, finest, strict=True)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import torch
+from scipy.interpolate import CubicSpline
 from torch import Tensor
+
+from MRTranslateLib.networks.k_space import along_axis, coarse_centres
 
 RAMP = 0.2
 """Share of the slice thickness over which the profile rises and falls (proposal; between a box and a Gaussian)."""
@@ -44,7 +47,9 @@ def slice_profile_matrix(centres: Tensor, num_slices: int, thickness: float) -> 
 
 
 def interpolation_matrix(centres: Tensor, num_voxels: int) -> Tensor:
-    """Linear interpolation from values at ascending ``centres`` to voxels 0, 1, ...; constant beyond the ends.
+    """Natural cubic splines from values at ascending ``centres`` to voxels 0, 1, ...; constant beyond the ends.
+
+    Linear interpolation would blur what the thick slices still show: by 0.5 to 1 dB at 3 mm.
 
     Args:
         centres: ``(n,)``, positions in voxels.
@@ -53,19 +58,24 @@ def interpolation_matrix(centres: Tensor, num_voxels: int) -> Tensor:
     Returns:
         ``(num_voxels, n)``, float64, rows sum to 1.
     """
-    centres = centres.to(torch.float64)
-    matrix = torch.zeros(num_voxels, len(centres), dtype=torch.float64)
     if len(centres) == 1:
-        return matrix + 1
-    positions = torch.arange(num_voxels, dtype=torch.float64).clamp(float(centres[0]), float(centres[-1]))
-    left = (torch.searchsorted(centres, positions, right=True) - 1).clamp(0, len(centres) - 2)
-    share = (positions - centres[left]) / (centres[left + 1] - centres[left])
-    matrix.scatter_(1, left[:, None], (1 - share)[:, None])
-    return matrix.scatter_(1, left[:, None] + 1, share[:, None])
+        return torch.ones(num_voxels, 1, dtype=torch.float64)
+    known = centres.to(torch.float64).numpy()
+    positions = torch.arange(num_voxels, dtype=torch.float64).clamp(known[0], known[-1])
+    spline = CubicSpline(known, torch.eye(len(known), dtype=torch.float64).numpy(), bc_type="natural")
+    return torch.from_numpy(spline(positions.numpy()))
+
+
+def interpolated_in_plane(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """``(..., h, w)`` on a grid of ``size`` with the same edges, by the same splines."""
+    for axis, num_voxels in zip((-2, -1), size, strict=True):
+        centres = coarse_centres(num_voxels, images.shape[axis])
+        images = along_axis(images, interpolation_matrix(centres, num_voxels), axis)
+    return images
 
 
 def thick_slice_matrix(centres: Tensor, num_slices: int, thickness: float) -> Tensor:
-    """Thick slices interpolated linearly back to the thin ones, as preparation does: ``(S, S)``, rows sum to 1.
+    """Thick slices interpolated back to the thin ones: ``(S, S)``, rows sum to 1.
 
     Arguments as for :func:`slice_profile_matrix`. Row s makes thin slice s of the degraded volume.
     """

@@ -5,9 +5,11 @@ Layers: METHODS 3.2 (stated by system C's official code). Its sizes there, 6.9 /
 
 What differs (proposals): one model may serve several ratios (a shared trunk, entered at the stride of the ratio); a
 target that was re-gridded to the full grid (ratio 1, any spacing, thick slices) enters at every stride; the voxel size
-of the acquisition is an input; neighbouring slices are seen. The result is ``yhat + up(y_LR - down(yhat)) + branch``,
-and the branch starts at nothing: it begins with the synthetic image yhat, made to agree with what was acquired. With
-``starts_from: nothing`` the branch makes the whole image, as stated; here from the typical level of tissue.
+of the acquisition is an input; neighbouring slices are seen; the guide may be told what the same acquisition would have
+hidden of the sources, for details lie at the same places in every contrast. The result is
+``yhat + up(y_LR - down(yhat)) + branch``, and the branch starts at nothing: it begins with the synthetic image yhat,
+made to agree with what was acquired. With ``starts_from: nothing`` the branch makes the whole image, as stated; here
+from the typical level of tissue.
 
 An infinite ratio has no branch at all: it is the generator's own translation.
 """
@@ -24,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import ModelError
 from MRTranslateLib.networks.deformable_convolution import DeformableConv2d
 from MRTranslateLib.networks.dense_block import ResidualDenseBlock
@@ -32,11 +35,14 @@ from MRTranslateLib.networks.guide import EncodedGuide, Guide, PyramidGuide
 from MRTranslateLib.networks.k_space import k_space_resample
 from MRTranslateLib.networks.modulation import IncrementalModulation, distinction_map
 from MRTranslateLib.networks.restormer import RestormerBlock
+from MRTranslateLib.networks.slice_profile import interpolated_in_plane
 
 LEAKY_SLOPE = 0.2
 LEVEL, SPREAD = 0.55, 0.18
 """Typical mean and standard deviation of any contrast inside the brain. What the layers read is centred by them: else
 the step from background to brain drowns the contrast between tissues, as it did in the U-Net."""
+HIDDEN_SPREAD = 0.06
+"""Typical standard deviation of what an acquisition hides of a contrast."""
 EXTRA_CHANNELS = 4
 """Beside the slices: what they show the synthetic image to lack, and the voxel size."""
 
@@ -60,6 +66,8 @@ class SuperResolutionParameters(
         modulation_width: Of the modulation's hidden layers, even; 128 in the paper.
         deformable_stride: Alignment and attention are deformable at this stride and at coarser ones; 1, everywhere, in
             the paper. At full resolution they cost a CPU more than all the rest.
+        sees_hidden: Whether the guide is told what the acquisition hides of the sources and of the synthetic image
+            (ours); not for a pyramid.
         starts_from: To what the branch adds details: ``acquired``, the synthetic image made to agree with what was
             acquired (ours); or ``nothing``: the branch makes the whole image (METHODS 3.2, stated).
     """
@@ -74,6 +82,7 @@ class SuperResolutionParameters(
     blocks_per_scale: int
     modulation_width: int
     deformable_stride: int
+    sees_hidden: bool = False
     starts_from: Literal["acquired", "nothing"] = "acquired"
 
     def __post_init__(self) -> None:
@@ -89,6 +98,8 @@ class SuperResolutionParameters(
             raise ValueError(f"heads must divide twice the widths {self.widths} scale by scale, got {self.heads}")
         if self.pyramid_widths and len(self.pyramid_widths) < len(self.widths):
             raise ValueError(f"a pyramid of {len(self.pyramid_widths)} maps cannot guide {len(self.widths)} scales")
+        if self.pyramid_widths and self.sees_hidden:
+            raise ValueError("sees_hidden is for a guide without pyramid_widths: a pyramid is looked at alone")
         if min(self.dense_blocks, self.growth, self.blocks_per_scale, self.deformable_stride) < 1:
             raise ValueError("dense_blocks, growth, blocks_per_scale and deformable_stride must be 1 or more")
         if self.modulation_width < 2 or self.modulation_width % 2:
@@ -117,11 +128,15 @@ class LowResolutionTarget:
         synthetic: ``(B, 1, H / r, W / r)``, the middle slice of what the same acquisition would have shown of the
             synthetic volume (``slice_profile.thick_slice_matrix`` through plane). None makes the branch compute it in
             plane alone, which is all there is to it unless slices are thick.
+        hidden: ``(B, 5, H, W)``, what the same acquisition would not have shown of the middle slices of the sources:
+            their images less these as acquired and interpolated back, zero where missing. None where the branch's guide
+            is not told.
     """
 
     images: Tensor
     voxel_size: Tensor
     synthetic: Tensor | None = None
+    hidden: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -172,8 +187,11 @@ class SuperResolver(nn.Module):
         self.size = parameters
         widths, strides = parameters.widths, parameters.strides
         in_channels = parameters.num_neighbours + EXTRA_CHANNELS
+        guide_channels = (1 + len(Contrast)) * (2 if parameters.sees_hidden else 1)
         self.guide: Guide = (
-            PyramidGuide(parameters.pyramid_widths, widths) if parameters.pyramid_widths else EncodedGuide(widths)
+            PyramidGuide(parameters.pyramid_widths, widths)
+            if parameters.pyramid_widths
+            else EncodedGuide(guide_channels, widths)
         )
         width_at = dict(zip(strides, widths, strict=True))
         entered = {ratio if ratio > 1 else strides[0] for ratio in parameters.ratios}
@@ -211,14 +229,19 @@ class SuperResolver(nn.Module):
             pyramid: The generator's features, coarse to fine, if the parameters name any.
 
         Raises:
-            ValueError: If the low-resolution target does not fit the full grid or is at no ratio of the model.
+            ValueError: If the low-resolution target does not fit the full grid, is at no ratio of the model, or lacks
+                what the guide is to be told.
         """
         ratio = self._ratio(low_resolution.images, synthetic)
         tissue = (sources > 0).any(dim=1, keepdim=True)
         synthetic = synthetic * tissue  # a generator may leave anything outside the brain
-        guides = self.guide(_centred(synthetic, tissue), _centred(sources, sources > 0), pyramid)
         with torch.autocast(synthetic.device.type, enabled=False):  # half precision would add steps of 0.4 %
             difference = _difference(low_resolution, synthetic.float())
+            start = synthetic + _enlarged(difference, ratio)
+        known = [_centred(synthetic, tissue), _centred(sources, sources > 0)]
+        if self.size.sees_hidden:
+            known.append(_hidden(low_resolution, start, ratio) / HIDDEN_SPREAD)
+        guides = self.guide(torch.cat(known, dim=1), pyramid)
         inputs = _entering(low_resolution, difference)
         first = 0 if ratio == 1 else self.size.strides.index(ratio)
         entry = self._detail(inputs, 0) if ratio == 1 else self.entries[str(ratio)](inputs)
@@ -232,9 +255,7 @@ class SuperResolver(nn.Module):
             maps.append(distinction)
         if self.size.starts_from == "nothing":
             return SuperResolved(LEVEL * tissue + self.head(features), maps)
-        if ratio > 1:
-            difference = functional.interpolate(difference, size=synthetic.shape[-2:], mode="bicubic")
-        return SuperResolved(synthetic + difference + self.head(features), maps)
+        return SuperResolved(start + self.head(features), maps)
 
     def _detail(self, inputs: Tensor, level: int) -> Tensor:
         stride = self.size.strides[level]
@@ -346,16 +367,30 @@ def _difference(low_resolution: LowResolutionTarget, synthetic: Tensor) -> Tenso
     return images[:, images.shape[1] // 2, None].float() - seen
 
 
+def _enlarged(images: Tensor, ratio: int) -> Tensor:
+    """``(B, C, H / r, W / r)`` on the full grid."""
+    return images if ratio == 1 else functional.interpolate(images, scale_factor=float(ratio), mode="bicubic")
+
+
+def _hidden(low_resolution: LowResolutionTarget, start: Tensor, ratio: int) -> Tensor:
+    """What the acquisition hides of the synthetic image, whose details ``start`` has, and of the sources."""
+    if low_resolution.hidden is None:
+        raise ValueError("this branch's guide wants what the acquisition hides of the sources: give hidden")
+    images = low_resolution.images
+    shown = _enlarged(images[:, images.shape[1] // 2, None].float(), ratio)
+    return torch.cat([start - shown, low_resolution.hidden], dim=1)
+
+
 def _as_acquired(image: Tensor, voxel_size: list[float], size: tuple[int, int]) -> Tensor:
     """An image ``(1, 1, H, W)`` as a scan with voxels of that size in plane shows it, on a grid of ``size``.
 
-    Re-gridded targets were interpolated linearly, and so is this.
+    Re-gridded targets were interpolated by cubic splines, and so is this.
     """
     rows, columns = (
         max(1, round(count / max(voxels, 1.0))) for count, voxels in zip(image.shape[-2:], voxel_size[1:], strict=True)
     )
     seen = k_space_resample(image, (rows, columns))
-    return seen if seen.shape[-2:] == size else functional.interpolate(seen, size=size, mode="bilinear")
+    return seen if seen.shape[-2:] == size else interpolated_in_plane(seen, size)
 
 
 def _dense(channels: int, parameters: SuperResolutionParameters) -> nn.Module:

@@ -1,5 +1,7 @@
 """System C's super-resolution branch and its unification with synthesis."""
 
+import dataclasses
+
 import msgspec
 import pytest
 import torch
@@ -11,6 +13,7 @@ from MRTranslateLib.networks.deformable_convolution import DeformableConv2d
 from MRTranslateLib.networks.generator import SourceSlices, build_generator, one_hot
 from MRTranslateLib.networks.guide import EncodedGuide, PyramidGuide
 from MRTranslateLib.networks.k_space import k_space_resample
+from MRTranslateLib.networks.slice_profile import interpolated_in_plane
 from MRTranslateLib.networks.super_resolution import (
     LowResolutionTarget,
     build_super_resolver,
@@ -124,7 +127,7 @@ def test_an_untrained_branch_leaves_a_synthetic_image_alone_that_agrees_with_wha
     truth, sources = inputs()
     seen = k_space_resample(truth, (round(HEIGHT / voxel_size[1]), round(WIDTH / voxel_size[2])))
     if regridded:
-        seen = functional.interpolate(seen, size=(HEIGHT, WIDTH), mode="bilinear")
+        seen = interpolated_in_plane(seen, (HEIGHT, WIDTH))
     given = LowResolutionTarget(seen.expand(-1, 3, -1, -1), torch.tensor([voxel_size] * 2))
     torch.testing.assert_close(untrained()(given, truth, sources).prediction, truth, rtol=0, atol=1e-5)
 
@@ -279,14 +282,43 @@ def test_the_layers_are_told_what_the_synthetic_image_lacks():
 
 def test_a_pyramid_of_the_wanted_widths_is_taken_as_it_is():
     pyramid = [torch.rand(1, width, size, size) for width, size in ((9, 2), (8, 4), (4, 8))]
-    guides = PyramidGuide((9, 8, 4), (8, 4))(torch.empty(0), torch.empty(0), pyramid)
+    guides = PyramidGuide((9, 8, 4), (8, 4))(torch.empty(0), pyramid)
     assert guides[0] is pyramid[1]
     assert guides[1] is pyramid[2]
 
 
 def test_an_encoded_guide_has_the_wanted_widths_and_sizes():
-    guides = EncodedGuide((12, 8, 4))(*inputs())
+    guides = EncodedGuide(6, (12, 8, 4))(torch.cat(list(inputs()), dim=1))
     assert [tuple(each.shape) for each in guides] == [(2, 12, 4, 6), (2, 8, 8, 12), (2, 4, 16, 24)]
+
+
+def test_what_the_acquisition_hides_of_the_sources_reaches_the_result():
+    resolver, (synthetic, sources) = awake({"sees_hidden": True}), inputs()
+    without, with_hidden = (
+        resolver(dataclasses.replace(low(1), hidden=hidden), synthetic, sources).prediction
+        for hidden in (torch.zeros_like(sources), sources - sources.mean())
+    )
+    assert (without - with_hidden).abs().max() > 1e-3
+
+
+def test_what_the_acquisition_hides_of_the_synthetic_image_is_told_the_guide(monkeypatch):
+    # seen four times coarser, a flat image hides nothing and any other what its enlarged means lack
+    resolver, (synthetic, sources) = awake({"sees_hidden": True}), inputs()
+    given = dataclasses.replace(low(4), hidden=torch.zeros_like(sources))
+    told = []
+    monkeypatch.setattr(
+        resolver.guide, "forward", lambda images, pyramid: told.append(images) or guide(images, pyramid)
+    )
+    guide = type(resolver.guide).forward.__get__(resolver.guide)
+    for image in (torch.full_like(synthetic, 0.5), synthetic):
+        resolver(given, image, sources)
+    flat, textured = (images[:, 6] for images in told)
+    assert flat.abs().max() < 1e-4 < textured.abs().max()
+
+
+def test_a_branch_that_wants_to_know_what_is_hidden_says_so_when_it_is_not_told():
+    with pytest.raises(ValueError, match="give hidden"):
+        untrained({"sees_hidden": True})(low(1), *inputs())
 
 
 def test_a_slice_does_not_depend_on_its_batch():

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 import yaml
+from scipy import ndimage
 
+from MRTranslateLib.cli.card_text import render_card
 from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.errors import InputError
+from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.inference.load import load_super_resolver
+from MRTranslateLib.inference.super_resolution import branch_inputs
 from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.metrics import peak_signal_noise_ratio
-from MRTranslateLib.models.bundle import open_bundle
+from MRTranslateLib.models.bundle import load_tensors, open_bundle
+from MRTranslateLib.networks.k_space import along_axis
+from MRTranslateLib.networks.slice_profile import interpolated_in_plane
+from MRTranslateLib.networks.super_resolution import build_super_resolver
 from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.volume import Volume, from_slices, to_slices
 from Testing.training.conftest import TINY, tiny_scan
@@ -23,9 +30,19 @@ from Testing.training.test_stages import SUPER_RESOLUTION
 from training.checkpoint import load_checkpoint
 from training.config import config_from_mapping
 from training.data.cache import CachedScan
+from training.data.degradation import k_space_downsample, through_plane_matrix
 from training.engine import Run
 from training.export import export_bundle
-from training.super_resolution_quality import Setting, acquire, judge_super_resolution, write_super_resolution
+from training.resolution_branch import add_super_resolution
+from training.super_resolution_quality import (
+    Setting,
+    acquire,
+    in_whole_scan,
+    judge_super_resolution,
+    prepare_scan,
+    prepare_setting,
+    write_super_resolution,
+)
 
 T1W, FLAIR = Contrast.T1W, Contrast.FLAIR
 ROUTE = ((T1W,), FLAIR)
@@ -92,6 +109,49 @@ def test_the_acquired_target_lies_where_the_target_lies(setting):
     centroid = np.average(index.reshape(-1, 3), axis=0, weights=low.array.ravel())
     world = (low.affine @ [*centroid, 1])[:3]
     np.testing.assert_allclose(world, middle[::-1], atol=0.1)  # slices are (S, H, W), volumes (R, A, S)
+
+
+@pytest.mark.parametrize("setting", [Setting(2), Setting(slice_thickness_mm=4.0)], ids=["pixels", "slices"])
+def test_what_an_acquisition_hides_of_a_source_is_the_same_in_training_and_in_the_library(bundle, setting):
+    scan, resolver = ball(), build_super_resolver(SUPER_RESOLUTION | {"sees_hidden": True})
+    first, prepared = prepare_scan(bundle, scan, (T1W,))
+    low = prepare_setting(bundle, scan, FLAIR, setting, first, prepared)
+    component = bundle.card.require_super_resolution()
+    box = prepared.slices[T1W].shape
+    hidden = branch_inputs(resolver, component, prepared, low, np.zeros(box, np.float32)).hidden
+    source = torch.from_numpy(in_whole_scan(prepared.slices[T1W][prepared.indices], prepared, scan))
+    if setting.slice_thickness_mm is None:
+        shown = interpolated_in_plane(k_space_downsample(source, 2), SHAPE[1:])
+    else:
+        matrix = through_plane_matrix(SHAPE[0], slice_spacing_mm=1.0, thickness_mm=4.0, gap_mm=0.0)
+        shown = along_axis(source, matrix, 0)
+    trained = (source - shown.clamp(0, 1)).numpy()
+    used = in_whole_scan(hidden[T1W.channel][prepared.indices, : box[1], : box[2]], prepared, scan)
+    inside = ndimage.binary_erosion(scan.brain, iterations=3)
+    assert trained[inside].std() > 0.01
+    # k-space of the brain's box rings a little otherwise than that of the whole slice
+    assert np.quantile(np.abs(used - trained)[inside], 0.98) < 0.004
+    assert not hidden[FLAIR.channel].any()
+
+
+def test_a_run_gives_another_model_its_branch_and_takes_back_what_the_former_was_worth(bundle, checkpoint, tmp_path):
+    (row,) = judge_super_resolution(bundle, [ball()], [ROUTE], [Setting(2)], threads=1)
+    write_super_resolution(bundle, [row])
+    words = {"version": "1.3.0", "command": "fit branch", "hardware": "one core"}
+    finer = add_super_resolution(open_bundle(bundle.folder), checkpoint, tmp_path / "tiny-model", **words)
+    card = finer.card
+    assert (card.version, card.predecessor.version, card.super_resolution_quality) == ("1.3.0", "1.2.3", ())
+    assert card.components.super_resolution.training_run.command == "fit branch"
+    assert card.training_run == bundle.card.training_run
+    assert "one core" in render_card(card)
+    assert all(np.array_equal(values, load_tensors(finer)[name]) for name, values in load_tensors(bundle).items())
+
+
+def test_a_run_without_a_branch_has_none_to_give(bundle, checkpoint, tmp_path):
+    before = dataclasses.replace(checkpoint, step=1)  # its first stage is the generator's
+    with pytest.raises(UsageError, match="trained no super-resolution branch"):
+        add_super_resolution(bundle, before, tmp_path / "tiny-model", version="1.3.0", command="x", hardware="none")
+    assert not (tmp_path / "tiny-model").exists()
 
 
 def test_a_row_is_what_the_library_gives_for_that_file(bundle):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -117,6 +118,28 @@ def test_a_moved_scan_is_another_image_of_the_same_target(make_run, thickness):
     assert one.images.shape == other.images.shape
     assert (one.images - other.images).abs().max() > 0.02
     assert torch.equal(still._target(pairs), moving._target(moved_pairs))
+
+
+@pytest.mark.parametrize("thickness", [[], [3.0]])
+def test_a_branch_that_wants_to_know_is_told_what_the_scan_hides_of_its_sources_and_of_nothing_else(
+    make_run, thickness, monkeypatch
+):
+    monkeypatch.setitem(BRANCH, "sees_hidden", True)
+    run = make_run(slice_thickness_mm=thickness, ratios=[] if thickness else [2])
+    stage, batch, pairs, random = stage_and_batch(run)
+    hidden = stage._acquire(batch, pairs, random).hidden
+    given = pairs.availability[:, :, None, None] > 0
+    assert hidden[given.expand_as(hidden)].abs().mean() > 0.005
+    assert not hidden[~given.expand_as(hidden)].any()
+    flat = dataclasses.replace(
+        batch, source_stacks=torch.full_like(batch.source_stacks, 0.4), slices=flat_slices(batch.slices)
+    )
+    assert stage._acquire(flat, flat.pairs(), random).hidden[given.expand_as(hidden)].abs().max() < 1e-5
+
+
+def flat_slices(slices):
+    """The same sources without any structure."""
+    return dataclasses.replace(slices, images=torch.full_like(slices.images, 0.4))
 
 
 def test_neighbouring_slices_move_alike(make_run):

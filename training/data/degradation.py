@@ -88,7 +88,7 @@ def acquire_thick_slices(
 def through_plane_matrix(
     num_slices: int, *, slice_spacing_mm: float, thickness_mm: float, gap_mm: float, shift_mm: float = 0.0
 ) -> Tensor:
-    """Thick slices, interpolated linearly back to the thin ones: ``(S, S)``, float64, rows sum to 1.
+    """Thick slices, interpolated back to the thin ones: ``(S, S)``, float64, rows sum to 1.
 
     Arguments as for :func:`acquire_thick_slices`. Row s makes thin slice s of the degraded volume.
     """

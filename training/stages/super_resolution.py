@@ -1,7 +1,8 @@
 """Stage 5 of METHODS 4.2: system C's super-resolution branch and its difference-projection discriminator.
 
 The generator (and student) in front of it stay as they are. Each step draws one degradation for all slices: an in-plane
-ratio by cropping k-space, or thick slices, which is what clinics acquire (ours).
+ratio by cropping k-space, or thick slices, which is what clinics acquire (ours). A branch that wants to know is told
+what the same degradation hides of the sources (ours).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from MRTranslateLib.networks.k_space import along_axis
+from MRTranslateLib.networks.slice_profile import interpolated_in_plane
 from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolved
 from training.batch import Pairs, StepBatch
 from training.config import SuperResolutionStageConfig
@@ -42,8 +44,11 @@ a run that has begun."""
 
 
 def stack_reach(thickness_mm: float) -> int:
-    """Neighbours on each side that thick slices, interpolated at the middle one, depend on."""
-    return math.ceil(2 * thickness_mm / FINEST_SPACING_MM) + 1
+    """Neighbours on each side that thick slices, interpolated at the middle one, depend on.
+
+    The splines reach on, but what lies beyond two thick slices counts less than a tenth.
+    """
+    return math.ceil(2.5 * thickness_mm / FINEST_SPACING_MM) + 1
 
 
 class SuperResolutionStage(Stage):
@@ -102,6 +107,7 @@ class SuperResolutionStage(Stage):
             ratio = settings.ratios[chosen]
             scanned = self._moved(pairs.truth, random)
             images, size = k_space_downsample(scanned, ratio).clamp(0, 1), (1.0, float(ratio), float(ratio))
+            shown = interpolated_in_plane(k_space_downsample(pairs.sources, ratio), _size_of(pairs.sources))
         else:
             thickness = settings.slice_thickness_mm[chosen - len(settings.ratios)]
             shift = (float(torch.rand(1, generator=random)) - 0.5) * thickness
@@ -115,11 +121,13 @@ class SuperResolutionStage(Stage):
             )
             middle, wanted = stacks.shape[1] // 2, self._neighbours()
             rows = matrix[middle - wanted // 2 : middle + wanted // 2 + 1]
-            images, size = along_axis(stacks, rows, 1), (thickness / FINEST_SPACING_MM, 1.0, 1.0)
+            images, size = along_axis(stacks, rows, 1).clamp(0, 1), (thickness / FINEST_SPACING_MM, 1.0, 1.0)
+            shown = along_axis(batch.source_stacks, matrix[middle, None], 2)[pairs.rows, :, 0]
         voxel_size = torch.tensor(size, device=images.device).expand(len(images), 3)
         if images.shape[1] < self._neighbours():
             images = images.expand(-1, self._neighbours(), -1, -1)
-        return LowResolutionTarget(images, voxel_size)
+        hidden = pairs.sources - shown.clamp(0, 1) if self._sees_hidden() else None
+        return LowResolutionTarget(images, voxel_size, hidden=hidden)
 
     def _moved(self, images: Tensor, random: torch.Generator) -> Tensor:
         """``(P, N, H, W)`` as they are scanned if the patient moved in between; neighbouring slices move alike."""
@@ -128,7 +136,7 @@ class SuperResolutionStage(Stage):
             return images
         motion = draw_misalignment(
             len(images),
-            (images.shape[-2], images.shape[-1]),
+            _size_of(images),
             affine_level=settings.moved_affine_level,
             elastic_voxels=settings.moved_elastic_voxels,
             random=random,
@@ -139,6 +147,10 @@ class SuperResolutionStage(Stage):
     def _neighbours(self) -> int:
         sizes = self.context.config.networks.super_resolution
         return 1 if sizes is None else sizes.num_neighbours
+
+    def _sees_hidden(self) -> bool:
+        sizes = self.context.config.networks.super_resolution
+        return sizes is not None and sizes.sees_hidden
 
     def _judge_step(self, truth: Tensor, predicted: Tensor, difference: Tensor, step: int) -> dict[str, float]:
         set_learning_rate(self.judge_optimizer, step, self.settings.optimizer)
@@ -171,3 +183,7 @@ class SuperResolutionStage(Stage):
         self.optimizer.load_state_dict(state["super_resolution"])
         if self.has_judge:
             self.judge_optimizer.load_state_dict(state["difference_projection"])
+
+
+def _size_of(images: Tensor) -> tuple[int, int]:
+    return images.shape[-2], images.shape[-1]
