@@ -48,6 +48,7 @@ class LowResolution:
     """An acquired low-resolution target and how it lies to the working grid.
 
     Attributes:
+        target: Contrast that it shows.
         volume: float32 on its own grid, not negative; 1 is its own brain's 99.5th percentile, brighter is not clipped.
         transform: ``(4, 4)``, RAS mm of a point of the first source to RAS mm of the same point here.
         back: Its inverse.
@@ -62,6 +63,7 @@ class LowResolution:
         warnings: What is doubtful, a sentence each.
     """
 
+    target: Contrast
     volume: Volume
     transform: NDArray[np.float64]
     back: NDArray[np.float64]
@@ -170,6 +172,7 @@ def prepare_low_resolution(
     warnings += _check_coverage(image, first, prepared.brain.volume, transform)
     scale = brain_scale(image.volume, inside)
     low = LowResolution(
+        target=target,
         volume=image.volume.with_array(_in_units_of(scale, image.volume.array)),
         transform=transform,
         back=back,

@@ -23,9 +23,10 @@ from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.inference.slices import SliceJob, SliceResult, run_settings, translate_slices
 from MRTranslateLib.models.components import SuperResolutionCard
 from MRTranslateLib.networks.generator import Generator
-from MRTranslateLib.networks.k_space import along_axis, k_space_matrix
-from MRTranslateLib.networks.slice_profile import interpolation_matrix, slice_profile_matrix
-from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolver
+from MRTranslateLib.networks.k_space import along_axis, coarse_centres, k_space_matrix, zero_filling_matrix
+from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, of_brain
+from MRTranslateLib.networks.slice_profile import reconstruction_matrix, slice_profile_matrix
+from MRTranslateLib.networks.super_resolution import SuperResolver
 from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE
 from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.progress import Progress
@@ -160,23 +161,28 @@ class BranchInputs:
     """Everything the branch reads of one volume; ``H`` and ``W`` are multiples of its ``size_multiple``.
 
     Attributes:
-        images: ``(S, H / r, W / r)``, the acquired target; what the branch compares it with where it shows nothing.
+        images: ``(S, H / r, W / r)``, the acquired target without surroundings; what the branch compares it with where
+            it shows nothing.
+        share: ``(S, H / r, W / r)``, how much of what each voxel shows is brain; it rings like the images.
         seen: The same acquisition of the synthetic volume; None where the branch was trained to compare in plane alone.
         synthetic: ``(S, H, W)``.
         sources: ``(5, S, H, W)``, zero where not given.
         voxel_size: Along slice, row and column axis, in voxels of the working grid.
         offsets: Where the neighbouring slices lie.
         hidden: ``(5, S, H, W)``, what the acquisition would not have shown of the sources, zero where not given; None
-            where the branch is not told.
+            for a branch that is not conditioned.
+        target_code: ``(5,)``, one-hot, of the contrast that is wanted.
     """
 
     images: NDArray[np.float32]
+    share: NDArray[np.float32]
     seen: NDArray[np.float32] | None
     synthetic: NDArray[np.float32]
     sources: NDArray[np.float32]
     voxel_size: tuple[float, float, float]
     offsets: tuple[int, ...]
     hidden: NDArray[np.float32] | None
+    target_code: NDArray[np.float32]
 
 
 def branch_inputs(
@@ -203,43 +209,52 @@ def branch_inputs(
     padded = np.pad(synthetic, [(0, 0), *padding])
     grid = _entry_grid(prepared, padded.shape, ratio)
     fine = _box_grid(prepared, padded.shape)
+    inside = np.pad(np.logical_or.reduce([source > 0 for source in prepared.slices.values()]), [(0, 0), *padding])
+    share = _shown(low, inside.astype(np.float32), fine, grid)
+    seen = _shown(low, padded, fine, grid)
     acquired, covered = on_grid(low, low.volume.array, grid)
-    seen, _ = on_grid(low, as_acquired(low, fine.with_array(from_slices(padded))), grid)
     if not low.stripped:
-        inside = np.pad(np.logical_or.reduce([source > 0 for source in prepared.slices.values()]), [(0, 0), *padding])
-        brain, _ = on_grid(low, as_acquired(low, fine.with_array(from_slices(inside.astype(np.float32)))), grid)
-        acquired = acquired * brain
+        acquired = acquired * share
     right, anterior, superior = low.working_sizes
     # Weights that were trained to start from the slices themselves saw no synthetic volume of thick slices.
     in_plane_alone = (
         component.thick_slices_start == "acquired" and ratio == 1 and max(right, anterior) <= SEEN_TOLERANCE
     )
-    compared = padded if in_plane_alone else seen
+    compared = padded * share if in_plane_alone else seen
     count = resolver.size.num_neighbours
     stride = prepared.grid.neighbour_stride if ratio == 1 else 0  # as in training
     sources = np.zeros((len(Contrast), *padded.shape), np.float32)
     for contrast, values in prepared.slices.items():
         sources[contrast.channel] = np.pad(values, [(0, 0), *padding])
-    hidden = None
-    if resolver.size.sees_hidden:
-        hidden = np.zeros_like(sources)
-        for contrast in prepared.slices:
-            hidden[contrast.channel] = _hidden(low, sources[contrast.channel], fine)
     return BranchInputs(
-        images=np.where(covered, acquired, compared).clip(0, 1),
+        images=np.where(covered, acquired, compared),
+        share=share,
         seen=None if in_plane_alone else seen,
         synthetic=padded,
         sources=sources,
         voxel_size=(superior, anterior, right),
         offsets=tuple((position - count // 2) * stride for position in range(count)),
-        hidden=hidden,
+        hidden=_hidden(low, sources, inside, fine) if resolver.size.conditioned else None,
+        target_code=np.eye(len(Contrast), dtype=np.float32)[low.target.channel],
     )
 
 
-def _hidden(low: LowResolution, source: NDArray[np.float32], grid: Volume) -> NDArray[np.float32]:
-    """What the acquisition of ``low`` would not have shown of a source ``(S, H, W)``; zero beyond its scan."""
-    shown, covered = on_grid(low, as_acquired(low, grid.with_array(from_slices(source))), grid)
-    hidden: NDArray[np.float32] = (source - shown.clip(0, 1)) * covered
+def _shown(low: LowResolution, slices: NDArray[np.float32], fine: Volume, grid: Volume) -> NDArray[np.float32]:
+    """What the acquisition of ``low`` would have shown of slices of ``fine``, as ``(S, H, W)`` of ``grid``."""
+    return on_grid(low, as_acquired(low, fine.with_array(from_slices(slices))), grid)[0]
+
+
+def _hidden(
+    low: LowResolution, sources: NDArray[np.float32], inside: NDArray[np.bool_], fine: Volume
+) -> NDArray[np.float32]:
+    """What the acquisition of ``low`` would not have shown of sources ``(5, S, H, W)``; zero beyond its scan."""
+    share = _shown(low, inside.astype(np.float32), fine, fine)
+    covered = on_grid(low, low.volume.array, fine)[1]
+    hidden = np.zeros_like(sources)
+    for channel, source in enumerate(sources):
+        if source.any():
+            shown = of_brain(torch.from_numpy(_shown(low, source, fine, fine)), torch.from_numpy(share)).clamp(0, 1)
+            hidden[channel] = (source - shown.numpy()) * covered * (source > 0)
     return hidden
 
 
@@ -251,7 +266,7 @@ def as_acquired(low: LowResolution, volume: Volume) -> NDArray[np.float32]:
         volume: On canonical axes, 0..1, not much coarser than the working grid.
 
     Returns:
-        float32 0..1, shape of ``low.volume``.
+        float32, shape of ``low.volume``; 0..1 but for ringing.
     """
     counts = [max(1, round(size)) for size in low.sizes]
     fine = _subdivided(low.volume, counts)
@@ -262,12 +277,11 @@ def as_acquired(low: LowResolution, volume: Volume) -> NDArray[np.float32]:
             continue
         num_fine = values.shape[axis]
         if axis == low.slice_axis:
-            centres = (torch.arange(num_fine // count, dtype=torch.float64) + 0.5) * count - 0.5
-            matrix = slice_profile_matrix(centres, num_fine, count)
+            matrix = slice_profile_matrix(coarse_centres(num_fine, num_fine // count), num_fine, count)
         else:
             matrix = k_space_matrix(num_fine, num_fine // count)
         values = along_axis(values, matrix, axis)
-    result: NDArray[np.float32] = values.abs().clamp(0, 1).numpy()
+    result: NDArray[np.float32] = values.abs().numpy()
     return result
 
 
@@ -276,7 +290,8 @@ def on_grid(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Values on the grid of ``low`` at the voxels of another one, as slices, and which of these its scan covers.
 
-    By cubic splines, along the axes of voxels that are larger than those of ``grid`` as in training.
+    Thick slices are brought back as the smoothest thin ones that average to them, and k-space along pixels that are
+    larger than those of ``grid`` is filled with zeros, as in training; elsewhere cubic splines.
     """
     counts = [
         max(1, round(size / grid.spacing_mm[axis]))
@@ -285,14 +300,20 @@ def on_grid(
     values = torch.from_numpy(np.ascontiguousarray(array))
     for axis, count in enumerate(counts):
         if count > 1:
-            num_voxels = values.shape[axis]
-            centres = (torch.arange(num_voxels, dtype=torch.float64) + 0.5) * count - 0.5
-            values = along_axis(values, interpolation_matrix(centres, num_voxels * count), axis)
+            values = along_axis(values, _refining_matrix(values.shape[axis], count, thick=axis == low.slice_axis), axis)
     finer = _subdivided(low.volume, counts).with_array(values.numpy())
     sampled = resample(finer, grid, transform=low.transform, interpolation="bspline")
     field = finer.with_array(np.ones(finer.shape, np.uint8))
     covered = resample(field, grid, transform=low.transform, interpolation="nearest")
     return np.ascontiguousarray(to_slices(sampled.array)), np.ascontiguousarray(to_slices(covered.array > 0))
+
+
+def _refining_matrix(num_voxels: int, count: int, *, thick: bool) -> torch.Tensor:
+    """From voxels along an axis to ``count`` as many, float64; ``thick`` for slices of a multi-slice scan."""
+    num_fine = num_voxels * count
+    if thick:
+        return reconstruction_matrix(coarse_centres(num_fine, num_voxels), num_fine, count)
+    return zero_filling_matrix(num_fine, num_voxels)
 
 
 def _run(
@@ -307,8 +328,10 @@ def _run(
     low_resolution = LowResolutionTarget(
         batch(inputs.images[rows]),
         torch.tensor([inputs.voxel_size], device=device),
-        None if inputs.seen is None else batch(inputs.seen[row, None]),
-        None if inputs.hidden is None else batch(inputs.hidden[:, row]),
+        synthetic=None if inputs.seen is None else batch(inputs.seen[row, None]),
+        share=batch(inputs.share[rows]),
+        hidden=None if inputs.hidden is None else batch(inputs.hidden[:, row]),
+        target_code=batch(inputs.target_code),
     )
     with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=execution.precision == "bf16"):
         resolved = resolver(low_resolution, batch(inputs.synthetic[row, None]), batch(inputs.sources[:, row]))

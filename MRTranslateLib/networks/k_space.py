@@ -58,6 +58,24 @@ def k_space_resample(images: Tensor, samples: tuple[int, int]) -> Tensor:
     return along_axis(along_axis(images, rows, -2), columns, -1).abs()
 
 
+def k_space_enlarge(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """On a finer grid of the same edges, by filling k-space with zeros as scanners do: ``(..., *size)``.
+
+    Args:
+        images: ``(..., h, w)`` in any units.
+        size: Rows and columns, not fewer than those of the images.
+    """
+    for axis, num_voxels in zip((-2, -1), size, strict=True):
+        images = along_axis(images, zero_filling_matrix(num_voxels, images.shape[axis]), axis)
+    return images
+
+
+def zero_filling_matrix(num_voxels: int, num_samples: int) -> Tensor:
+    """Along one axis, from ``num_samples`` to ``num_voxels``: ``(num_voxels, num_samples)``, float64, rows sum to 1."""
+    matrix = k_space_matrix(num_voxels, num_samples).T
+    return matrix / matrix.sum(dim=1, keepdim=True)
+
+
 def along_axis(images: Tensor, matrix: Tensor, axis: int) -> Tensor:
     """Multiply ``(m, n)`` into an axis of length n; type and device of ``images``."""
     moved = images.movedim(axis, -1) @ matrix.to(images).T

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from scipy.interpolate import CubicSpline
 from torch import Tensor
-
-from MRTranslateLib.networks.k_space import along_axis, coarse_centres
 
 RAMP = 0.2
 """Share of the slice thickness over which the profile rises and falls (proposal; between a box and a Gaussian)."""
+ROUGHNESS = 1e-2
+"""Weight of squared second differences against misfit: from 1e-4 to 3e-2 the open data come back equally well."""
+FLATNESS = 1e-6
+"""Weight of squared differences, which decides only where a single thick slice leaves the slope open."""
 
 
 def slice_profile_matrix(centres: Tensor, num_slices: int, thickness: float) -> Tensor:
@@ -46,37 +47,30 @@ def slice_profile_matrix(centres: Tensor, num_slices: int, thickness: float) -> 
     return shares / shares.sum(dim=1, keepdim=True)
 
 
-def interpolation_matrix(centres: Tensor, num_voxels: int) -> Tensor:
-    """Natural cubic splines from values at ascending ``centres`` to voxels 0, 1, ...; constant beyond the ends.
+def reconstruction_matrix(centres: Tensor, num_slices: int, thickness: float) -> Tensor:
+    """From thick slices to the smoothest thin ones that average to them (histosplines).
 
-    Linear interpolation would blur what the thick slices still show: by 0.5 to 1 dB at 3 mm.
+    L. I. Boneva, D. Kendall, I. Stefanov. Spline transformations. Journal of the Royal Statistical Society B 33, 1971:
+    least square of second differences, here with a little freedom for noise. Interpolation between the middles of thick
+    slices would blur once more what is blurred already: 0.4 to 0.8 dB less in the brains of the open data.
 
-    Args:
-        centres: ``(n,)``, positions in voxels.
-        num_voxels: Along the axis.
+    Arguments as for :func:`slice_profile_matrix`.
 
     Returns:
-        ``(num_voxels, n)``, float64, rows sum to 1.
+        ``(S, S')``, float64, rows sum to 1.
     """
-    if len(centres) == 1:
-        return torch.ones(num_voxels, 1, dtype=torch.float64)
-    known = centres.to(torch.float64).numpy()
-    positions = torch.arange(num_voxels, dtype=torch.float64).clamp(known[0], known[-1])
-    spline = CubicSpline(known, torch.eye(len(known), dtype=torch.float64).numpy(), bc_type="natural")
-    return torch.from_numpy(spline(positions.numpy()))
-
-
-def interpolated_in_plane(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """``(..., h, w)`` on a grid of ``size`` with the same edges, by the same splines."""
-    for axis, num_voxels in zip((-2, -1), size, strict=True):
-        centres = coarse_centres(num_voxels, images.shape[axis])
-        images = along_axis(images, interpolation_matrix(centres, num_voxels), axis)
-    return images
+    profile = slice_profile_matrix(centres, num_slices, thickness)
+    unit = torch.eye(num_slices, dtype=torch.float64)
+    slope, curvature = unit.diff(dim=0), unit.diff(n=2, dim=0)
+    normal = profile.T @ profile + ROUGHNESS * curvature.T @ curvature + FLATNESS * slope.T @ slope
+    matrix: Tensor = torch.linalg.solve(normal, profile.T)
+    return matrix
 
 
 def thick_slice_matrix(centres: Tensor, num_slices: int, thickness: float) -> Tensor:
-    """Thick slices interpolated back to the thin ones: ``(S, S)``, rows sum to 1.
+    """What thick slices leave of thin ones, brought back to these: ``(S, S)``, rows sum to 1.
 
     Arguments as for :func:`slice_profile_matrix`. Row s makes thin slice s of the degraded volume.
     """
-    return interpolation_matrix(centres, num_slices) @ slice_profile_matrix(centres, num_slices, thickness)
+    profile = slice_profile_matrix(centres, num_slices, thickness)
+    return reconstruction_matrix(centres, num_slices, thickness) @ profile

@@ -5,11 +5,12 @@ Layers: METHODS 3.2 (stated by system C's official code). Its sizes there, 6.9 /
 
 What differs (proposals): one model may serve several ratios (a shared trunk, entered at the stride of the ratio); a
 target that was re-gridded to the full grid (ratio 1, any spacing, thick slices) enters at every stride; the voxel size
-of the acquisition is an input; neighbouring slices are seen; the guide may be told what the same acquisition would have
-hidden of the sources, for details lie at the same places in every contrast. The result is
+of the acquisition is an input; neighbouring slices are seen; it may be told which contrast it is and what the same
+acquisition would have hidden of the sources, for details lie at the same places in every contrast. The result is
 ``yhat + up(y_LR - down(yhat)) + branch``, and the branch starts at nothing: it begins with the synthetic image yhat,
-made to agree with what was acquired. With ``starts_from: nothing`` the branch makes the whole image, as stated; here
-from the typical level of tissue.
+made to agree with what was acquired. Images are of brains without surroundings, which large voxels at the border mix
+with nothing; ``up`` divides by the share of brain. With ``starts_from: nothing`` the branch makes the whole image, as
+stated; here from the typical level of tissue.
 
 An infinite ratio has no branch at all: it is the generator's own translation.
 """
@@ -32,10 +33,9 @@ from MRTranslateLib.networks.deformable_convolution import DeformableConv2d
 from MRTranslateLib.networks.dense_block import ResidualDenseBlock
 from MRTranslateLib.networks.generator import Generator, SourceSlices
 from MRTranslateLib.networks.guide import EncodedGuide, Guide, PyramidGuide
-from MRTranslateLib.networks.k_space import k_space_resample
+from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, SeenOfBrain, seen_of_brain
 from MRTranslateLib.networks.modulation import IncrementalModulation, distinction_map
 from MRTranslateLib.networks.restormer import RestormerBlock
-from MRTranslateLib.networks.slice_profile import interpolated_in_plane
 
 LEAKY_SLOPE = 0.2
 LEVEL, SPREAD = 0.55, 0.18
@@ -43,6 +43,8 @@ LEVEL, SPREAD = 0.55, 0.18
 the step from background to brain drowns the contrast between tissues, as it did in the U-Net."""
 HIDDEN_SPREAD = 0.06
 """Typical standard deviation of what an acquisition hides of a contrast."""
+CONDITION_CHANNELS = 2 * len(Contrast) + 5
+"""What was acquired, what it hides of the synthetic image and of the sources, which contrast it is, the voxel size."""
 EXTRA_CHANNELS = 4
 """Beside the slices: what they show the synthetic image to lack, and the voxel size."""
 
@@ -66,8 +68,8 @@ class SuperResolutionParameters(
         modulation_width: Of the modulation's hidden layers, even; 128 in the paper.
         deformable_stride: Alignment and attention are deformable at this stride and at coarser ones; 1, everywhere, in
             the paper. At full resolution they cost a CPU more than all the rest.
-        sees_hidden: Whether the guide is told what the acquisition hides of the sources and of the synthetic image
-            (ours); not for a pyramid.
+        conditioned: Whether the branch is told which contrast it makes, and what the acquisition hides of the sources
+            and of the synthetic image; its last layers see what the guide sees too (ours). Not for a pyramid.
         starts_from: To what the branch adds details: ``acquired``, the synthetic image made to agree with what was
             acquired (ours); or ``nothing``: the branch makes the whole image (METHODS 3.2, stated).
     """
@@ -82,7 +84,7 @@ class SuperResolutionParameters(
     blocks_per_scale: int
     modulation_width: int
     deformable_stride: int
-    sees_hidden: bool = False
+    conditioned: bool = False
     starts_from: Literal["acquired", "nothing"] = "acquired"
 
     def __post_init__(self) -> None:
@@ -98,8 +100,8 @@ class SuperResolutionParameters(
             raise ValueError(f"heads must divide twice the widths {self.widths} scale by scale, got {self.heads}")
         if self.pyramid_widths and len(self.pyramid_widths) < len(self.widths):
             raise ValueError(f"a pyramid of {len(self.pyramid_widths)} maps cannot guide {len(self.widths)} scales")
-        if self.pyramid_widths and self.sees_hidden:
-            raise ValueError("sees_hidden is for a guide without pyramid_widths: a pyramid is looked at alone")
+        if self.pyramid_widths and self.conditioned:
+            raise ValueError("conditioned is for a branch without pyramid_widths: a pyramid is looked at alone")
         if min(self.dense_blocks, self.growth, self.blocks_per_scale, self.deformable_stride) < 1:
             raise ValueError("dense_blocks, growth, blocks_per_scale and deformable_stride must be 1 or more")
         if self.modulation_width < 2 or self.modulation_width % 2:
@@ -114,29 +116,6 @@ class SuperResolutionParameters(
     def size_multiple(self) -> int:
         """Height and width of the full grid must be multiples of this number of voxels."""
         return self.strides[0]
-
-
-@dataclass(frozen=True)
-class LowResolutionTarget:
-    """What was acquired of the target, normalised by its own volume (never by a high-resolution one).
-
-    Attributes:
-        images: ``(B, N, H / r, W / r)``, neighbouring slices, 0..1; r is 1 if it was re-gridded to the full grid. A
-            voxel covers r x r voxels of the full grid: both have the same edges.
-        voxel_size: ``(B, 3)``, size of an acquired voxel along slice, row and column axis in voxels of the full grid,
-            at least 1: (1, 4, 4) for ratio 4, (5, 1, 1) for slices of 5 mm on a grid of 1 mm.
-        synthetic: ``(B, 1, H / r, W / r)``, the middle slice of what the same acquisition would have shown of the
-            synthetic volume (``slice_profile.thick_slice_matrix`` through plane). None makes the branch compute it in
-            plane alone, which is all there is to it unless slices are thick.
-        hidden: ``(B, 5, H, W)``, what the same acquisition would not have shown of the middle slices of the sources:
-            their images less these as acquired and interpolated back, zero where missing. None where the branch's guide
-            is not told.
-    """
-
-    images: Tensor
-    voxel_size: Tensor
-    synthetic: Tensor | None = None
-    hidden: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +166,7 @@ class SuperResolver(nn.Module):
         self.size = parameters
         widths, strides = parameters.widths, parameters.strides
         in_channels = parameters.num_neighbours + EXTRA_CHANNELS
-        guide_channels = (1 + len(Contrast)) * (2 if parameters.sees_hidden else 1)
+        guide_channels = 1 + len(Contrast) + (CONDITION_CHANNELS if parameters.conditioned else 0)
         self.guide: Guide = (
             PyramidGuide(parameters.pyramid_widths, widths)
             if parameters.pyramid_widths
@@ -214,7 +193,7 @@ class SuperResolver(nn.Module):
             for width, heads, stride in zip(widths, parameters.heads, strides, strict=True)
         )
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 3, padding=1) for coarse, fine in pairwise(widths))
-        self.head = _head(widths[-1])
+        self.head = _head(widths[-1] + (guide_channels if parameters.conditioned else 0), widths[-1])
 
     def forward(
         self, low_resolution: LowResolutionTarget, synthetic: Tensor, sources: Tensor, pyramid: Sequence[Tensor] = ()
@@ -230,19 +209,19 @@ class SuperResolver(nn.Module):
 
         Raises:
             ValueError: If the low-resolution target does not fit the full grid, is at no ratio of the model, or lacks
-                what the guide is to be told.
+                what the branch is to be told.
         """
         ratio = self._ratio(low_resolution.images, synthetic)
         tissue = (sources > 0).any(dim=1, keepdim=True)
         synthetic = synthetic * tissue  # a generator may leave anything outside the brain
         with torch.autocast(synthetic.device.type, enabled=False):  # half precision would add steps of 0.4 %
-            difference = _difference(low_resolution, synthetic.float())
-            start = synthetic + _enlarged(difference, ratio)
+            seen = seen_of_brain(low_resolution, synthetic.float(), tissue)
+        start = synthetic + seen.full_difference
         known = [_centred(synthetic, tissue), _centred(sources, sources > 0)]
-        if self.size.sees_hidden:
-            known.append(_hidden(low_resolution, start, ratio) / HIDDEN_SPREAD)
+        if self.size.conditioned:
+            known += _condition(low_resolution, seen.full, start, tissue)
         guides = self.guide(torch.cat(known, dim=1), pyramid)
-        inputs = _entering(low_resolution, difference)
+        inputs = _entering(low_resolution, seen)
         first = 0 if ratio == 1 else self.size.strides.index(ratio)
         entry = self._detail(inputs, 0) if ratio == 1 else self.entries[str(ratio)](inputs)
         features = self.dense[str(self.size.strides[first])](entry)
@@ -253,9 +232,8 @@ class SuperResolver(nn.Module):
                 features = features + self._detail(inputs, level) if ratio == 1 else features
             features, distinction = self.scales[level](features, guides[level])
             maps.append(distinction)
-        if self.size.starts_from == "nothing":
-            return SuperResolved(LEVEL * tissue + self.head(features), maps)
-        return SuperResolved(start + self.head(features), maps)
+        details = self.head(torch.cat([features, *(known if self.size.conditioned else [])], dim=1))
+        return SuperResolved((LEVEL * tissue if self.size.starts_from == "nothing" else start) + details, maps)
 
     def _detail(self, inputs: Tensor, level: int) -> Tensor:
         stride = self.size.strides[level]
@@ -346,60 +324,48 @@ def _synthesis(
     return generator.predict_with_pyramid(slices)
 
 
-def _entering(low_resolution: LowResolutionTarget, difference: Tensor) -> Tensor:
+def _condition(low_resolution: LowResolutionTarget, acquired: Tensor, start: Tensor, tissue: Tensor) -> list[Tensor]:
+    """The planes of ``CONDITION_CHANNELS``, ``(B, ..., H, W)``."""
+    hidden, target_code = low_resolution.hidden, low_resolution.target_code
+    if hidden is None or target_code is None:
+        raise ValueError(
+            "this branch wants to know what the acquisition hides of the sources: give hidden, target_code"
+        )
+    return [
+        _centred(acquired, tissue),
+        (start - acquired) * tissue / HIDDEN_SPREAD,
+        hidden / HIDDEN_SPREAD,
+        _planes(target_code, acquired),
+        _voxel_planes(low_resolution, acquired),
+    ]
+
+
+def _entering(low_resolution: LowResolutionTarget, seen: SeenOfBrain) -> Tensor:
     """Centred slices, the difference, and three planes of the voxel size's logarithm: ``(B, N + 4, h, w)``."""
-    images = low_resolution.images
-    size = low_resolution.voxel_size.to(images.dtype).clamp(min=1).log2()
-    planes = size[:, :, None, None].expand(-1, -1, *images.shape[-2:])
-    return torch.cat([_centred(images, images > 0), difference.to(images.dtype) / SPREAD, planes], dim=1)
+    planes = _voxel_planes(low_resolution, seen.images)
+    return torch.cat([_centred(seen.images, low_resolution.images > 0), seen.difference / SPREAD, planes], dim=1)
+
+
+def _voxel_planes(low_resolution: LowResolutionTarget, like: Tensor) -> Tensor:
+    return _planes(low_resolution.voxel_size.clamp(min=1).log2(), like)
+
+
+def _planes(values: Tensor, like: Tensor) -> Tensor:
+    """``(B, C)`` as constant images of the size and type of others."""
+    return values.to(like.dtype)[:, :, None, None].expand(-1, -1, *like.shape[-2:])
 
 
 def _centred(images: Tensor, tissue: Tensor) -> Tensor:
     return (images - LEVEL) / SPREAD * tissue
 
 
-def _difference(low_resolution: LowResolutionTarget, synthetic: Tensor) -> Tensor:
-    """What the acquisition shows the synthetic image to lack, ``(B, 1, H / r, W / r)``."""
-    images, seen = low_resolution.images, low_resolution.synthetic
-    if seen is None:
-        size, voxel_sizes = (images.shape[-2], images.shape[-1]), low_resolution.voxel_size.tolist()
-        seen = torch.cat([_as_acquired(*each, size) for each in zip(synthetic[:, None], voxel_sizes, strict=True)])
-    return images[:, images.shape[1] // 2, None].float() - seen
-
-
-def _enlarged(images: Tensor, ratio: int) -> Tensor:
-    """``(B, C, H / r, W / r)`` on the full grid."""
-    return images if ratio == 1 else functional.interpolate(images, scale_factor=float(ratio), mode="bicubic")
-
-
-def _hidden(low_resolution: LowResolutionTarget, start: Tensor, ratio: int) -> Tensor:
-    """What the acquisition hides of the synthetic image, whose details ``start`` has, and of the sources."""
-    if low_resolution.hidden is None:
-        raise ValueError("this branch's guide wants what the acquisition hides of the sources: give hidden")
-    images = low_resolution.images
-    shown = _enlarged(images[:, images.shape[1] // 2, None].float(), ratio)
-    return torch.cat([start - shown, low_resolution.hidden], dim=1)
-
-
-def _as_acquired(image: Tensor, voxel_size: list[float], size: tuple[int, int]) -> Tensor:
-    """An image ``(1, 1, H, W)`` as a scan with voxels of that size in plane shows it, on a grid of ``size``.
-
-    Re-gridded targets were interpolated by cubic splines, and so is this.
-    """
-    rows, columns = (
-        max(1, round(count / max(voxels, 1.0))) for count, voxels in zip(image.shape[-2:], voxel_size[1:], strict=True)
-    )
-    seen = k_space_resample(image, (rows, columns))
-    return seen if seen.shape[-2:] == size else interpolated_in_plane(seen, size)
-
-
 def _dense(channels: int, parameters: SuperResolutionParameters) -> nn.Module:
     return nn.Sequential(*(ResidualDenseBlock(channels, parameters.growth) for _ in range(parameters.dense_blocks)))
 
 
-def _head(channels: int) -> nn.Module:
+def _head(in_channels: int, channels: int) -> nn.Module:
     layers = nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.Conv2d(in_channels, channels, 3, padding=1),
         nn.LeakyReLU(LEAKY_SLOPE),
         nn.Conv2d(channels, channels // 2, 3, padding=1),
         nn.LeakyReLU(LEAKY_SLOPE),

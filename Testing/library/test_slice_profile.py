@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import CubicSpline
 
 from MRTranslateLib.networks.slice_profile import (
     RAMP,
-    interpolated_in_plane,
-    interpolation_matrix,
+    reconstruction_matrix,
     slice_profile_matrix,
     thick_slice_matrix,
 )
@@ -40,25 +40,28 @@ def test_a_slice_that_reaches_over_the_end_of_the_stack_weighs_what_is_there():
     assert shares[0] == shares.max()
 
 
-def test_values_between_two_centres_are_interpolated_and_those_beyond_are_held():
-    matrix = interpolation_matrix(torch.tensor([1.0, 3.0]), 5)
-    values = matrix @ torch.tensor([10.0, 20.0], dtype=torch.float64)
-    torch.testing.assert_close(values, torch.tensor([10.0, 10, 15, 20, 20], dtype=torch.float64))
+def test_thin_slices_that_are_brought_back_average_to_the_thick_ones_again():
+    centres, thick = torch.arange(2, 60, 4.0), torch.rand(15, dtype=torch.float64)
+    thin = reconstruction_matrix(centres, 62, 4.0) @ thick
+    again = slice_profile_matrix(centres, 62, 4.0) @ thin
+    assert (again - thick).abs().max() < 0.05 * (thick.max() - thick.min())
 
 
-def test_a_wave_between_the_centres_comes_back_better_than_linear_interpolation_brings_it():
-    centres, voxels = torch.arange(0, 61, 4.0), torch.arange(61, dtype=torch.float64)
-    wave, known = torch.sin(voxels / 4), torch.sin(centres.double() / 4)
-    cubic = interpolation_matrix(centres, 61) @ known - wave
-    linear = np.interp(voxels, centres, known) - wave.numpy()
-    assert cubic.abs().max() < np.abs(linear).max() / 3
+def test_a_wave_comes_back_from_thick_slices_better_than_by_interpolation():
+    centres, voxels = torch.arange(2, 60, 4.0), torch.arange(62, dtype=torch.float64)
+    wave = torch.sin(voxels / 2.5)
+    thick = slice_profile_matrix(centres, 62, 4.0) @ wave
+    inside = slice(6, 54)
+    spline = CubicSpline(centres.numpy(), thick.numpy())(voxels.numpy()) - wave.numpy()
+    back = reconstruction_matrix(centres, 62, 4.0) @ thick - wave
+    assert back[inside].abs().max() < np.abs(spline[inside]).max() / 2
 
 
-def test_in_plane_a_ramp_survives_as_both_grids_have_the_same_edges():
-    ramp = torch.arange(8, dtype=torch.float64).expand(4, 8)
-    coarse = ramp.reshape(2, 2, 4, 2).mean(dim=(1, 3))
-    result = interpolated_in_plane(coarse, (4, 8))
-    torch.testing.assert_close(result[:, 1:-1], ramp[:, 1:-1], rtol=0, atol=1e-12)
+def test_a_slope_survives_thick_slices_to_the_ends():
+    slope = torch.arange(30, dtype=torch.float64)
+    centres = torch.arange(1, 30, 3.0)
+    result = reconstruction_matrix(centres, 30, 3.0) @ (slice_profile_matrix(centres, 30, 3.0) @ slope)
+    torch.testing.assert_close(result[1:-1], slope[1:-1], rtol=0, atol=2e-3)
 
 
 def test_a_single_thick_slice_is_all_there_is():

@@ -12,10 +12,9 @@ from MRTranslateLib.errors import ModelError
 from MRTranslateLib.networks.deformable_convolution import DeformableConv2d
 from MRTranslateLib.networks.generator import SourceSlices, build_generator, one_hot
 from MRTranslateLib.networks.guide import EncodedGuide, PyramidGuide
-from MRTranslateLib.networks.k_space import k_space_resample
-from MRTranslateLib.networks.slice_profile import interpolated_in_plane
+from MRTranslateLib.networks.k_space import k_space_enlarge, k_space_resample
+from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget
 from MRTranslateLib.networks.super_resolution import (
-    LowResolutionTarget,
     build_super_resolver,
     translate_or_super_resolve,
 )
@@ -114,7 +113,7 @@ def test_an_infinite_ratio_returns_the_very_tensor_the_generator_made(monkeypatc
 @pytest.mark.parametrize("ratio", [1, 2, 4, 8])
 def test_an_untrained_branch_without_a_synthetic_image_is_the_interpolated_low_resolution_target(ratio):
     given, (synthetic, sources) = low(ratio), inputs()
-    expected = functional.interpolate(given.images[:, 1:2], size=(HEIGHT, WIDTH), mode="bicubic")
+    expected = k_space_enlarge(given.images[:, 1:2], (HEIGHT, WIDTH))
     result = untrained()(given, 0 * synthetic, sources).prediction
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
 
@@ -127,7 +126,7 @@ def test_an_untrained_branch_leaves_a_synthetic_image_alone_that_agrees_with_wha
     truth, sources = inputs()
     seen = k_space_resample(truth, (round(HEIGHT / voxel_size[1]), round(WIDTH / voxel_size[2])))
     if regridded:
-        seen = interpolated_in_plane(seen, (HEIGHT, WIDTH))
+        seen = k_space_enlarge(seen, (HEIGHT, WIDTH))
     given = LowResolutionTarget(seen.expand(-1, 3, -1, -1), torch.tensor([voxel_size] * 2))
     torch.testing.assert_close(untrained()(given, truth, sources).prediction, truth, rtol=0, atol=1e-5)
 
@@ -292,33 +291,51 @@ def test_an_encoded_guide_has_the_wanted_widths_and_sizes():
     assert [tuple(each.shape) for each in guides] == [(2, 12, 4, 6), (2, 8, 8, 12), (2, 4, 16, 24)]
 
 
-def test_what_the_acquisition_hides_of_the_sources_reaches_the_result():
-    resolver, (synthetic, sources) = awake({"sees_hidden": True}), inputs()
-    without, with_hidden = (
-        resolver(dataclasses.replace(low(1), hidden=hidden), synthetic, sources).prediction
-        for hidden in (torch.zeros_like(sources), sources - sources.mean())
+def told(given, sources, **changes):
+    """A low-resolution target with what a conditioned branch wants to know."""
+    known = {"hidden": torch.zeros_like(sources), "target_code": one_hot(Contrast.FLAIR, len(sources))}
+    return dataclasses.replace(given, **known | changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"hidden": torch.ones(2, 5, HEIGHT, WIDTH)}, {"target_code": one_hot(Contrast.T2W, 2)}]
+)
+@pytest.mark.parametrize("ratio", [1, 4])
+def test_a_conditioned_branch_heeds_what_it_is_told(ratio, changes):
+    resolver, (synthetic, sources) = awake({"conditioned": True}), inputs()
+    one, other = (
+        resolver(told(low(ratio), sources, **known), synthetic, sources).prediction for known in ({}, changes)
     )
-    assert (without - with_hidden).abs().max() > 1e-3
+    assert (one - other).abs().max() > 1e-3
 
 
-def test_what_the_acquisition_hides_of_the_synthetic_image_is_told_the_guide(monkeypatch):
-    # seen four times coarser, a flat image hides nothing and any other what its enlarged means lack
-    resolver, (synthetic, sources) = awake({"sees_hidden": True}), inputs()
-    given = dataclasses.replace(low(4), hidden=torch.zeros_like(sources))
-    told = []
-    monkeypatch.setattr(
-        resolver.guide, "forward", lambda images, pyramid: told.append(images) or guide(images, pyramid)
+@pytest.mark.parametrize("missing", ["hidden", "target_code"])
+def test_a_conditioned_branch_says_so_when_it_is_not_told(missing):
+    resolver, (synthetic, sources) = untrained({"conditioned": True}), inputs()
+    with pytest.raises(ValueError, match="give hidden, target_code"):
+        resolver(told(low(1), sources, **{missing: None}), synthetic, sources)
+
+
+def test_a_border_that_is_mixed_with_nothing_comes_back_as_bright_as_the_rest():
+    # a brain of constant brightness seen at a quarter of the resolution, whatever the synthetic image
+    brain = torch.zeros(2, 1, HEIGHT, WIDTH)
+    brain[:, :, 3:13, 5:18] = 1
+    given = LowResolutionTarget(
+        k_space_resample(0.6 * brain, (4, 6)).expand(-1, 3, -1, -1), torch.tensor([[1.0, 4, 4]] * 2)
     )
-    guide = type(resolver.guide).forward.__get__(resolver.guide)
-    for image in (torch.full_like(synthetic, 0.5), synthetic):
-        resolver(given, image, sources)
-    flat, textured = (images[:, 6] for images in told)
-    assert flat.abs().max() < 1e-4 < textured.abs().max()
+    sources = 0.5 * brain.expand(-1, 5, -1, -1)
+    result = untrained()(given, 0.2 * brain, sources).prediction
+    torch.testing.assert_close(result, 0.6 * brain, rtol=0, atol=0.06)
 
 
-def test_a_branch_that_wants_to_know_what_is_hidden_says_so_when_it_is_not_told():
-    with pytest.raises(ValueError, match="give hidden"):
-        untrained({"sees_hidden": True})(low(1), *inputs())
+def test_of_slices_that_are_half_nothing_the_brain_comes_back():
+    (synthetic, sources), thin = inputs(), torch.full((2, 1, HEIGHT, WIDTH), 0.7)
+    given = LowResolutionTarget(
+        (0.5 * thin).expand(-1, 3, -1, -1),
+        torch.tensor([[5.0, 1, 1]] * 2),
+        share=torch.full((2, 3, HEIGHT, WIDTH), 0.5),
+    )
+    torch.testing.assert_close(untrained()(given, synthetic, sources).prediction, thin, rtol=0, atol=1e-5)
 
 
 def test_a_slice_does_not_depend_on_its_batch():

@@ -121,10 +121,10 @@ def test_a_moved_scan_is_another_image_of_the_same_target(make_run, thickness):
 
 
 @pytest.mark.parametrize("thickness", [[], [3.0]])
-def test_a_branch_that_wants_to_know_is_told_what_the_scan_hides_of_its_sources_and_of_nothing_else(
+def test_a_conditioned_branch_is_told_what_the_scan_hides_of_its_sources_and_of_nothing_else(
     make_run, thickness, monkeypatch
 ):
-    monkeypatch.setitem(BRANCH, "sees_hidden", True)
+    monkeypatch.setitem(BRANCH, "conditioned", True)
     run = make_run(slice_thickness_mm=thickness, ratios=[] if thickness else [2])
     stage, batch, pairs, random = stage_and_batch(run)
     hidden = stage._acquire(batch, pairs, random).hidden
@@ -132,14 +132,13 @@ def test_a_branch_that_wants_to_know_is_told_what_the_scan_hides_of_its_sources_
     assert hidden[given.expand_as(hidden)].abs().mean() > 0.005
     assert not hidden[~given.expand_as(hidden)].any()
     flat = dataclasses.replace(
-        batch, source_stacks=torch.full_like(batch.source_stacks, 0.4), slices=flat_slices(batch.slices)
+        batch,
+        stacks=torch.ones_like(batch.stacks),
+        source_stacks=0.4 * torch.ones_like(batch.source_stacks),
+        slices=dataclasses.replace(batch.slices, images=torch.full_like(batch.slices.images, 0.4)),
     )
-    assert stage._acquire(flat, flat.pairs(), random).hidden[given.expand_as(hidden)].abs().max() < 1e-5
-
-
-def flat_slices(slices):
-    """The same sources without any structure."""
-    return dataclasses.replace(slices, images=torch.full_like(slices.images, 0.4))
+    # sources without any structure, in a brain without end
+    assert stage._acquire(flat, flat.pairs(), random).hidden.abs().max() < 1e-5
 
 
 def test_neighbouring_slices_move_alike(make_run):

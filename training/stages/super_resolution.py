@@ -1,22 +1,23 @@
 """Stage 5 of METHODS 4.2: system C's super-resolution branch and its difference-projection discriminator.
 
 The generator (and student) in front of it stay as they are. Each step draws one degradation for all slices: an in-plane
-ratio by cropping k-space, or thick slices, which is what clinics acquire (ours). A branch that wants to know is told
-what the same degradation hides of the sources (ours).
+ratio by cropping k-space, or thick slices, which is what clinics acquire (ours). A conditioned branch is told what the
+same degradation hides of the sources (ours).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from MRTranslateLib.networks.k_space import along_axis
-from MRTranslateLib.networks.slice_profile import interpolated_in_plane
-from MRTranslateLib.networks.super_resolution import LowResolutionTarget, SuperResolved
+from MRTranslateLib.networks.k_space import along_axis, k_space_enlarge
+from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, of_brain
+from MRTranslateLib.networks.super_resolution import SuperResolved
 from training.batch import Pairs, StepBatch
 from training.config import SuperResolutionStageConfig
 from training.data.degradation import k_space_downsample, through_plane_matrix
@@ -46,7 +47,7 @@ a run that has begun."""
 def stack_reach(thickness_mm: float) -> int:
     """Neighbours on each side that thick slices, interpolated at the middle one, depend on.
 
-    The splines reach on, but what lies beyond two thick slices counts less than a tenth.
+    They reach on, but what lies beyond two thick slices counts less than a tenth.
     """
     return math.ceil(2.5 * thickness_mm / FINEST_SPACING_MM) + 1
 
@@ -104,30 +105,46 @@ class SuperResolutionStage(Stage):
         choices = len(settings.ratios) + len(settings.slice_thickness_mm)
         chosen = int(torch.randint(choices, (1,), generator=random))
         if chosen < len(settings.ratios):
-            ratio = settings.ratios[chosen]
-            scanned = self._moved(pairs.truth, random)
-            images, size = k_space_downsample(scanned, ratio).clamp(0, 1), (1.0, float(ratio), float(ratio))
-            shown = interpolated_in_plane(k_space_downsample(pairs.sources, ratio), _size_of(pairs.sources))
-        else:
-            thickness = settings.slice_thickness_mm[chosen - len(settings.ratios)]
-            shift = (float(torch.rand(1, generator=random)) - 0.5) * thickness
-            stacks = self._moved(batch.stacks[pairs.rows, pairs.channels], random)  # (P, N, H, W)
-            matrix = through_plane_matrix(
-                stacks.shape[1],
-                slice_spacing_mm=FINEST_SPACING_MM,
-                thickness_mm=thickness,
-                gap_mm=0.0,
-                shift_mm=shift,
-            )
-            middle, wanted = stacks.shape[1] // 2, self._neighbours()
-            rows = matrix[middle - wanted // 2 : middle + wanted // 2 + 1]
-            images, size = along_axis(stacks, rows, 1).clamp(0, 1), (thickness / FINEST_SPACING_MM, 1.0, 1.0)
-            shown = along_axis(batch.source_stacks, matrix[middle, None], 2)[pairs.rows, :, 0]
-        voxel_size = torch.tensor(size, device=images.device).expand(len(images), 3)
-        if images.shape[1] < self._neighbours():
-            images = images.expand(-1, self._neighbours(), -1, -1)
-        hidden = pairs.sources - shown.clamp(0, 1) if self._sees_hidden() else None
-        return LowResolutionTarget(images, voxel_size, hidden=hidden)
+            return self._with_large_pixels(pairs, settings.ratios[chosen], random)
+        return self._with_thick_slices(batch, pairs, settings.slice_thickness_mm[chosen - len(settings.ratios)], random)
+
+    def _with_large_pixels(self, pairs: Pairs, ratio: int, random: torch.Generator) -> LowResolutionTarget:
+        images = k_space_downsample(self._moved(pairs.truth, random), ratio)
+        size = pairs.truth.shape[-2], pairs.truth.shape[-1]
+        shown, share = (
+            k_space_enlarge(k_space_downsample(each, ratio), size) for each in (pairs.sources, _brain_of(pairs.sources))
+        )
+        voxel_size = torch.tensor((1.0, float(ratio), float(ratio)), device=images.device).expand(len(images), 3)
+        hidden = (pairs.sources - of_brain(shown, share).clamp(0, 1)) * (pairs.sources > 0)
+        neighbours = images.expand(-1, self._neighbours(), -1, -1)
+        return self._told(LowResolutionTarget(neighbours, voxel_size), hidden, pairs)
+
+    def _with_thick_slices(
+        self, batch: StepBatch, pairs: Pairs, thickness: float, random: torch.Generator
+    ) -> LowResolutionTarget:
+        stacks = self._moved(batch.stacks[pairs.rows, pairs.channels], random)  # (P, N, H, W)
+        matrix = through_plane_matrix(
+            stacks.shape[1],
+            slice_spacing_mm=FINEST_SPACING_MM,
+            thickness_mm=thickness,
+            gap_mm=0.0,
+            shift_mm=(float(torch.rand(1, generator=random)) - 0.5) * thickness,
+        )
+        middle, reach = stacks.shape[1] // 2, self._neighbours() // 2
+        rows = matrix[middle - reach : middle + reach + 1]
+        share = along_axis(_brain_of(batch.stacks)[:, 0], rows, 1)[pairs.rows]
+        shown = along_axis(batch.source_stacks, rows[reach, None], 2)[pairs.rows, :, 0]
+        voxel_size = torch.tensor((thickness / FINEST_SPACING_MM, 1.0, 1.0), device=stacks.device)
+        hidden = (pairs.sources - of_brain(shown, share[:, reach, None]).clamp(0, 1)) * (pairs.sources > 0)
+        acquired = LowResolutionTarget(along_axis(stacks, rows, 1), voxel_size.expand(len(stacks), 3), share=share)
+        return self._told(acquired, hidden, pairs)
+
+    def _told(self, acquired: LowResolutionTarget, hidden: Tensor, pairs: Pairs) -> LowResolutionTarget:
+        """With what a conditioned branch wants to know."""
+        sizes = self.context.config.networks.super_resolution
+        if sizes is None or not sizes.conditioned:
+            return acquired
+        return replace(acquired, hidden=hidden, target_code=pairs.target_code)
 
     def _moved(self, images: Tensor, random: torch.Generator) -> Tensor:
         """``(P, N, H, W)`` as they are scanned if the patient moved in between; neighbouring slices move alike."""
@@ -136,7 +153,7 @@ class SuperResolutionStage(Stage):
             return images
         motion = draw_misalignment(
             len(images),
-            _size_of(images),
+            (images.shape[-2], images.shape[-1]),
             affine_level=settings.moved_affine_level,
             elastic_voxels=settings.moved_elastic_voxels,
             random=random,
@@ -147,10 +164,6 @@ class SuperResolutionStage(Stage):
     def _neighbours(self) -> int:
         sizes = self.context.config.networks.super_resolution
         return 1 if sizes is None else sizes.num_neighbours
-
-    def _sees_hidden(self) -> bool:
-        sizes = self.context.config.networks.super_resolution
-        return sizes is not None and sizes.sees_hidden
 
     def _judge_step(self, truth: Tensor, predicted: Tensor, difference: Tensor, step: int) -> dict[str, float]:
         set_learning_rate(self.judge_optimizer, step, self.settings.optimizer)
@@ -185,5 +198,6 @@ class SuperResolutionStage(Stage):
             self.judge_optimizer.load_state_dict(state["difference_projection"])
 
 
-def _size_of(images: Tensor) -> tuple[int, int]:
-    return images.shape[-2], images.shape[-1]
+def _brain_of(images: Tensor) -> Tensor:
+    """``(B, 1, ..., H, W)``, 0/1: where any contrast of ``(B, 5, ..., H, W)`` shows any."""
+    return (images > 0).any(dim=1, keepdim=True).to(images)
