@@ -378,8 +378,15 @@ class AttackConfig(Section, frozen=True, kw_only=True):
     grid: int = 8
 
     def __post_init__(self) -> None:
-        if self.grid < 1:
-            raise ValueError(f"grid must be 1 or more, got {self.grid}")
+        for name in ("num_candidates", "curriculum_steps", "grid"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability must be in 0..1, got {self.probability}")
+        if not 1 <= self.max_level <= 5:
+            raise ValueError(f"max_level must be 1 to 5, got {self.max_level}")
+        if not (self.consistency >= 0 and self.epsilon > 0):
+            raise ValueError(f"need consistency >= 0 and a positive epsilon, got {self.consistency} and {self.epsilon}")
 
 
 class GaugeConfig(Section, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters
 from training.batch import StepBatch, step_batch
 from training.checkpoint import Checkpoint, current_commit, load_checkpoint, load_weights, save_checkpoint
-from training.config import StageConfig, TrainingConfig
+from training.config import GeneratorStageConfig, RefineStageConfig, StageConfig, TrainingConfig
 from training.data.augmentation import augment
 from training.data.cache import CachedScan
 from training.data.prefetch import Prefetcher
@@ -166,6 +166,9 @@ class Run:
         self._freeze()
         while self.step < self.config.num_steps:
             stage_config = self.stage_config
+            if validate is not None and self.stage_step == 0 and _is_attacked(stage_config):
+                self._begin_stage()
+                self._validate(validate)  # what clean accuracy is held against while attacks grow
             logged.append(self.train_step())
             self.seconds = time.perf_counter() - started
             is_last = self.step == self.config.num_steps
@@ -173,30 +176,34 @@ class Run:
             if ends_stage or self.step % self.config.log_every_steps == 0:
                 self._log(stage_config.name, logged)
                 logged = []
+            # First: a stage may remember how good the run was, and a checkpoint holds what it remembers.
+            if validate is not None and (is_last or self.step % self.config.validate_every_steps == 0):
+                self._validate(validate)
             if ends_stage:
                 self.stage = None
             if ends_stage or self.step % self.config.checkpoint_every_steps == 0:
                 self.save()
-            if validate is not None and (is_last or self.step % self.config.validate_every_steps == 0):
-                self._validate(validate)
 
     def train_step(self) -> dict[str, float]:
         """One step of the running stage; returns its losses and measurements."""
         config = self.stage_config
-        if self.stage is None:
-            self.stage = build_stage(config, self.context)
+        stage = self._begin_stage() if self.stage is None else self.stage
         batch, random = self.draw(config.optimizer.batch_size)
         self._draw_ahead(config)
         try:
-            measured = self.stage.step(batch, self.stage_step, random)
+            measured = stage.step(batch, self.stage_step, random)
         except DivergedError as error:
             raise DivergedError(
                 f"{self.folder}: at step {self.step}, {config.name}: {error}; the last good checkpoint is kept, resume "
                 "with a lower peak_learning_rate"
             ) from None
-        self._average(self.stage.trained, config.optimizer.ema_decay)
+        self._average(stage.trained, config.optimizer.ema_decay)
         self.step += 1
         return measured
+
+    def _begin_stage(self) -> Stage:
+        self.stage = build_stage(self.stage_config, self.context)
+        return self.stage
 
     def draw(self, batch_size: int) -> tuple[StepBatch, torch.Generator]:
         """This process's part of the next step's batch, augmented, and the step's source of chance."""
@@ -304,6 +311,10 @@ def deliverable(config: TrainingConfig, averaged: nn.ModuleDict, *, with_student
     return refined.to(next(generator.parameters()).device)
 
 
+def _is_attacked(stage: StageConfig) -> bool:
+    return isinstance(stage, GeneratorStageConfig | RefineStageConfig) and stage.attack is not None
+
+
 def _first_refine(stages: tuple[StageConfig, ...]) -> int:
-    kinds = [type(stage).__name__ for stage in stages]
-    return kinds.index("RefineStageConfig") if "RefineStageConfig" in kinds else len(stages)
+    refining = (number for number, stage in enumerate(stages) if isinstance(stage, RefineStageConfig))
+    return next(refining, len(stages))

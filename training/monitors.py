@@ -116,10 +116,9 @@ class DiscriminatorMonitor:
         self._accuracies: deque[float] = deque(maxlen=DISCRIMINATOR_WINDOW)
         self._warned = False
 
-    def observe(self, real_logits: Tensor, synthetic_logits: Tensor) -> None:
-        """Take a step's logits, any shape, above 0 where the discriminator says real."""
-        hits = (real_logits > 0).float().mean() + (synthetic_logits < 0).float().mean()
-        self._accuracies.append(hits.item() / 2)
+    def observe(self, accuracy: float) -> None:
+        """Take a step's share of right answers inside the brain, 0..1."""
+        self._accuracies.append(accuracy)
         mean, (low, high) = _mean(self._accuracies), ACCURACY_BAND
         if low <= mean <= high:
             self._warned = False

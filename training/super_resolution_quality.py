@@ -45,8 +45,8 @@ SUPER_RESOLUTION_PROTOCOL = (
     "pixels by cropping k-space in plane, slices by averaging over a trapezoidal profile without gaps; then normalised "
     "by the 99.5th percentile of its own brain and handed to the library's own steps without registration, as it lies "
     "where the sources lie. Metrics as for the routes, against the real target. Controls: the translation without the "
-    "acquired target, and the acquired target interpolated by cubic B-splines and, as the brain lies in nothing, divided "
-    "by the share of brain in each voxel (0.25 at least), so that the border does not count against it."
+    "acquired target, and the acquired target interpolated by cubic B-splines and, as the brain lies in nothing, "
+    "divided by the share of brain in each voxel (0.25 at least), so that the border does not count against it."
 )
 SUPER_RESOLUTION_COMMAND = "python -m training super-resolution --model NAME --data FOLDER"
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
 import torch
 
+from MRTranslateLib.robustness.attack.bounds import project
 from Testing.training.conftest import DISCRIMINATOR, REGISTRATION, tiny_scan
+from training.attackers import worst_of_k
+from training.checkpoint import load_checkpoint
 from training.config import ConfigError, config_from_mapping
 from training.engine import Run
+from training.stages import adversary
 from training.stages.build import build_stage
+from training.stages.refine import others_targets
 
 STUDENT = {"registration": REGISTRATION, "max_residual": 0.1}
 SUPER_RESOLUTION = {
@@ -222,13 +228,117 @@ def test_the_result_is_refined_once_a_student_has_been_trained(make_run):
     assert type(early.result).__name__ == "UNetGenerator"
 
 
-def test_the_shuffled_teacher_learns_from_the_target_of_another_person(make_run):
-    # Its loss against the wrong target is much larger than that of the real teacher at the same step.
-    losses = {}
-    for teacher in ("real", "shuffled"):
-        run = make_run({"kind": "refine", "teacher": teacher}, folder=teacher)
-        losses[teacher] = run.train_step()["teacher_absolute_error"]
-    assert losses["shuffled"] != losses["real"]
+def test_the_shuffled_teacher_sees_the_same_contrast_of_another_slice_that_shows_any(make_run):
+    run = make_run({"kind": "refine", "teacher": "shuffled"})
+    batch, _ = run.draw(3)
+    truth = batch.truth.clone()
+    truth[1] = 0  # somebody without any contrast
+    pairs = batch.pairs()
+    taught = others_targets(dataclasses.replace(batch, truth=truth), pairs)
+    expected = {0: 2, 1: 2, 2: 0}
+    for row, channel, target in zip(pairs.rows.tolist(), pairs.channels.tolist(), taught[:, 0], strict=True):
+        assert torch.equal(target, truth[expected[row], channel])
+
+
+def test_a_contrast_that_nobody_else_has_keeps_its_own_target(make_run):
+    batch, _ = make_run({"kind": "refine"}).draw(2)
+    truth = batch.truth.clone()
+    truth[1] = 0
+    pairs = dataclasses.replace(batch, truth=truth).pairs()
+    mine = pairs.rows == 0
+    taught = others_targets(dataclasses.replace(batch, truth=truth), pairs)
+    assert torch.equal(taught[mine], pairs.truth[mine])
+
+
+@pytest.mark.parametrize(
+    ("term", "stage", "key"),
+    [
+        ("consistency", {"attack": ATTACK | {"probability": 1.0}}, ("attack", "consistency")),
+        ("fool_local_discriminator", {"adversarial": ADVERSARIAL}, ("adversarial", "local_weight")),
+        ("fool_global_discriminator", {"adversarial": ADVERSARIAL}, ("adversarial", "global_weight")),
+        ("gradient_difference", {"adversarial": ADVERSARIAL}, ("adversarial", "gradient_difference")),
+    ],
+)
+def test_a_term_of_the_loss_counts_as_much_as_its_weight_says(make_run, term, stage, key):
+    section, weight = key
+    terms = []
+    for factor in (1.0, 2.0):
+        given = copy.deepcopy(stage)
+        given[section][weight] = 0.05 * factor
+        terms.append(make_run({"kind": "generator"} | given, folder=str(factor)).train_step()[term])
+    assert terms[0] > 0
+    assert terms[1] == pytest.approx(2 * terms[0], rel=1e-4)
+
+
+def test_attention_moves_the_weight_of_errors_about(make_run):
+    errors = []
+    for form in ("uniform", "difficulty"):
+        adversarial = ADVERSARIAL | {"attention": ATTENTION | {"form": form}}
+        run = make_run({"kind": "generator", "adversarial": adversarial}, folder=form)
+        errors.append([run.train_step()["absolute_error"] for _ in range(2)])
+    assert errors[0][0] == errors[1][0]  # the ramp begins at nothing
+    assert errors[0][1] != pytest.approx(errors[1][1], rel=1e-6)
+
+
+def test_an_additive_attack_stays_within_epsilon(make_run):
+    attack = ATTACK | {"attacker": "score_search", "probability": 1.0, "num_candidates": 8, "epsilon": 0.02}
+    run = make_run({"kind": "generator", "attack": attack})
+    stage = run.stage = build_stage(run.stage_config, run.context)
+    for step in range(3):
+        batch, random = run.draw(2)
+        change = (stage.attack.attacked(batch, step, random).images - batch.slices.images).abs().max()
+        run.step += 1
+    assert 0.005 < change <= 0.02 + 1e-6
+
+
+def test_the_students_gradient_reaches_the_generator_by_the_share_that_is_asked(make_run):
+    after = []
+    for share in (0.0, 0.5):
+        stage = {"kind": "refine", "generator_learning_rate_share": 1.0, "generator_gradient": share}
+        run = make_run(stage, folder=str(share))
+        for _ in range(2):  # the teacher learns alone in the first
+            run.train_step()
+        after.append(weights_of(run)["generator"])
+    assert any(not torch.equal(values, after[1][name]) for name, values in after[0].items())
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_the_worst_of_as_many_perturbations_is_taken_as_are_asked_for(make_run, count, monkeypatch):
+    run = make_run({"kind": "generator", "attack": ATTACK | {"probability": 1.0, "num_candidates": count}})
+    tried = []
+    monkeypatch.setattr(worst_of_k, "project", lambda worse, *rest: tried.append(1) or project(worse, *rest))
+    run.train_step()
+    assert len(tried) == count
+
+
+def test_attacks_are_held_against_the_accuracy_before_the_first_of_them(make_run):
+    told = iter([20.0, 19.5, 19.4, 19.3])
+    run = make_run({"kind": "generator", "attack": ATTACK}, validate_every_steps=1, checkpoint_every_steps=2)
+    run.fit(lambda generator: {"brain": next(told)})
+    remembered = load_checkpoint(run.folder)
+    assert remembered.step == 3
+    assert next(told, None) is None  # once before the first step, then after each
+
+
+def test_a_checkpoint_remembers_how_good_the_run_was_at_its_own_step(make_run):
+    told = iter([20.0, 19.9, 19.0, 19.0])
+    run = make_run({"kind": "generator", "attack": ATTACK}, validate_every_steps=1, checkpoint_every_steps=2)
+    saved = []
+    save = run.save
+    run.save = lambda: (saved.append(copy.deepcopy(run.stage.state_dict()) if run.stage else None), save())
+    run.fit(lambda generator: {"brain": next(told)})
+    attack = saved[0]["attack"]
+    assert (attack["clean_psnr_db"], attack["curriculum"]["is_held"]) == (20.0, True)  # a dB was lost at that step
+
+
+def test_the_monitor_hears_how_often_a_discriminator_is_right_inside_the_brain(make_run, monkeypatch):
+    run = make_run({"kind": "generator", "adversarial": ADVERSARIAL})
+    stage = run.stage = build_stage(run.stage_config, run.context)
+    heard = []
+    monkeypatch.setattr(stage.adversary.monitors["local_discriminator"], "observe", heard.append)
+    monkeypatch.setattr(adversary, "accuracy", lambda margins, weight: 0.25 if weight is not None else 0.75)
+    run.train_step()
+    assert heard == [0.25]
 
 
 @pytest.mark.parametrize(

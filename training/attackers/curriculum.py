@@ -14,7 +14,7 @@ class SeverityCurriculum:
     the attacks; while it is not, the level stays, and it rises again from there when accuracy has come back.
 
     Args:
-        clean_psnr_db: On clean validation data before the first attack.
+        clean_psnr_db: On clean validation data before the first attack; minus infinity until it is known.
         max_level: Level of the bank at the end, 0..5.
         ramp: Share of the phase over which the level rises, above 0 up to 1.
         max_clean_loss_db: The guard.

@@ -14,7 +14,6 @@ from MRTranslateLib.robustness.attack.bounds import project
 from MRTranslateLib.robustness.perturbations import PERTURBATIONS, perturb
 from MRTranslateLib.robustness.perturbations.acquisitions import VoxelSize
 
-NUM_CANDIDATES = 4
 ENTROPY_FLOOR = 0.1
 """This share of the draws is spread evenly over all kinds, so that none is forgotten (METHODS 9.7)."""
 TEMPERATURE = 0.25
@@ -68,11 +67,11 @@ class WorstOfK(Attacker):
         return (1 - ENTROPY_FLOOR) * softmax + ENTROPY_FLOOR / len(self.names)
 
     def attack(self, images: Tensor, brain: Tensor, score: Score, budget: Budget, *, seed: int) -> Attack:
-        """See :meth:`Attacker.attack`; asks once for the clean images and up to K times more."""
+        """See :meth:`Attacker.attack`; asks once for the clean images and K times more, all that the budget holds."""
         search, rng = Search(images, brain, score, budget), np.random.default_rng(seed)
         if budget.max_level == 0:
             return search.result()
-        for _ in range(min(NUM_CANDIDATES, search.left)):
+        for _ in range(search.left):
             kind = int(rng.choice(len(self.names), p=self.probabilities()))
             level = budget.max_level * rng.uniform(MIN_LEVEL_SHARE, 1)
             worse = perturb(

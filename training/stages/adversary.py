@@ -72,9 +72,9 @@ class Adversary:
                 losses[name] = error_aware_discriminator_loss(both[0], both[1], close, weight)
             else:
                 losses[name] = self.loss.discriminator(both[0], both[1], weight)
-                right = self.loss.margins(both[0].detach(), both[1].detach(), weight)
-                self.monitors[name].observe(right[0], -right[1])
-            self.accuracies[name].update(accuracy(self.loss.margins(both[0], both[1], weight), weight))
+            right = accuracy(self.loss.margins(both[0], both[1], weight), weight)
+            self.accuracies[name].update(right)
+            self.monitors[name].observe(float(right))
             penalty = self._r1(name, pairs, target, step)
             if penalty is not None:
                 losses[f"{name}_r1"] = penalty

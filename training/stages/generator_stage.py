@@ -92,7 +92,8 @@ class GeneratorStage(Stage):
         losses |= supervised_terms(synthetic, target, pairs.brain, counted, weights, attention)
         losses |= {name: weights.own * term for name, term in self.plain_generator.own_losses().items()}
         if attacked is not None and self.attack is not None and self.settings.attack is not None:
-            clean = pairs.pick(self.plain_generator.fast_pred(batch.slices, batch.target_code))
+            with self.context.autocast():
+                clean = pairs.pick(self.plain_generator.fast_pred(batch.slices, batch.target_code)).float()
             losses["consistency"] = self.settings.attack.consistency * consistency(synthetic, clean, pairs.brain)
             measured |= self.attack.measured()
         optimizers = self.optimizers.values()

@@ -129,7 +129,7 @@ class RefineStage(Stage):
             return None
         target = pairs.truth
         if self.settings.teacher == "shuffled":
-            target = batch.truth[(pairs.rows + 1) % len(batch.truth), pairs.channels][:, None]
+            target = others_targets(batch, pairs)
         seen = drop_targets(target, random)
         with torch.set_grad_enabled(not self.settings.teacher_frozen):
             taught: Refinement = self.teacher(synthetic, seen, *pairs.condition)
@@ -177,3 +177,16 @@ def _mean_length(flow: Tensor, pairs: Pairs) -> float:
     """Of the displacement in the brain, in voxels: near zero for a student that learned nothing (METHODS 9.2)."""
     length = flow.square().sum(dim=1, keepdim=True).sqrt()
     return float((length * pairs.brain).sum() / pairs.brain.sum().clamp(min=1))
+
+
+def others_targets(batch: StepBatch, pairs: Pairs) -> Tensor:
+    """For each pair the same contrast of the next slice of the batch that shows any, ``(P, 1, H, W)``.
+
+    A slice whose contrast nobody else in the batch has keeps its own: an empty target would teach nothing of shuffling.
+    """
+    shows = (batch.truth > 0).flatten(2).any(dim=2)
+    chosen = []
+    for row, channel in zip(pairs.rows.tolist(), pairs.channels.tolist(), strict=True):
+        others = [(row + step) % len(shows) for step in range(1, len(shows))]
+        chosen.append(next((other for other in others if shows[other, channel]), row))
+    return batch.truth[torch.tensor(chosen, device=batch.truth.device), pairs.channels][:, None]
