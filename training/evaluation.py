@@ -92,6 +92,7 @@ class RouteScore:
         lesion_psnr: In drawn lesions; None where nobody has one.
         flicker: Change from slice to slice as a share of the real one's (METHODS 5.2), 1 is ideal; None where only some
             slices were judged or the real ones do not change.
+        num_lesion_cases: People with a drawn lesion, in the lesions' mean.
     """
 
     route: Route
@@ -100,6 +101,7 @@ class RouteScore:
     brain_ssim: float | None
     lesion_psnr: float | None
     flicker: float | None = None
+    num_lesion_cases: int = 0
 
 
 def score_routes(
@@ -121,7 +123,8 @@ def score_routes(
         if judged:
             brain, *others = zip(*judged, strict=True)
             ssim, lesion, flicker = (_mean_of_known(values) for values in others)
-            scores.append(RouteScore(route, len(judged), fmean(brain), ssim, lesion, flicker))
+            num_lesion_cases = sum(value is not None for value in others[1])
+            scores.append(RouteScore(route, len(judged), fmean(brain), ssim, lesion, flicker, num_lesion_cases))
     return scores
 
 

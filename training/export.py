@@ -41,12 +41,13 @@ from MRTranslateLib.models.components import (
     SuperResolutionQuality,
 )
 from MRTranslateLib.models.limits import RobustnessLimit
+from MRTranslateLib.models.route import CardRoute
 from MRTranslateLib.models.training_run import TrainingRun
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.levelled import LevelledParameters
 from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, bake_spectral_norm
-from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters, RefinedRoute
+from MRTranslateLib.networks.refined import RefinedGenerator, RefinedParameters
 from MRTranslateLib.networks.super_resolution import SuperResolver
 from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE, SYNTHETIC_UNITS
 from MRTranslateLib.volume import Volume, from_slices, to_slices
@@ -77,7 +78,8 @@ METRICS_PROTOCOL = (
     "contrast above 1 % of its own range, holes filled; of native scans as the library extracts it) or of the drawn "
     "lesions; 3D Gaussian SSIM (sigma 1.5) averaged in the brain; mean over people. The baseline is a per-voxel "
     "gradient-boosted regression (intensity at three Gaussian scales, and height) trained on the same split, judged in "
-    "the same way."
+    "the same way. Which weights ship, which routes a student or a specialist takes and when some runs stopped was "
+    "chosen looking at these same people, so expect a little less on others."
 )
 LIMITS = (
     "Trained on 17 people with glioma or multiple sclerosis: expect less on other diseases, children and scanners.",
@@ -337,7 +339,7 @@ def _architecture(generator: Generator, config: TrainingConfig, refined: Sequenc
         student=config.networks.student,
         routes=None
         if refined is None
-        else tuple(RefinedRoute(sources=sources, target=target) for sources, target in refined),
+        else tuple(CardRoute(sources=sources, target=target) for sources, target in refined),
     )
     return Architecture(name="refined", parameters=msgspec.to_builtins(parameters))
 
@@ -454,6 +456,7 @@ def quality_rows(scores: Sequence[RouteScore], baseline: Sequence[RouteScore]) -
                 target=score.route[1],
                 split="val",
                 num_cases=score.num_cases,
+                num_lesion_cases=score.num_lesion_cases,
                 brain_psnr=round(score.brain_psnr, 2),
                 brain_ssim=round(score.brain_ssim, 4),
                 lesion_psnr=None if score.lesion_psnr is None else round(score.lesion_psnr, 2),

@@ -17,7 +17,8 @@ from MRTranslateLib.inference.load import load_generator
 from MRTranslateLib.models.architecture import Architecture
 from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.models.card import RouteQuality
-from MRTranslateLib.models.components import SpecialistCard, SpecialistRoute
+from MRTranslateLib.models.components import SpecialistCard
+from MRTranslateLib.models.route import CardRoute
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.level_model import LevelModel
 from MRTranslateLib.networks.specialised import SpecialisedGenerator
@@ -79,7 +80,7 @@ def add_specialist(
     card, inner = bundle.card, checkpoint.config.generator
     specialist = SpecialistCard(
         architecture=Architecture(name=inner.architecture, parameters=inner.parameters),
-        routes=tuple(SpecialistRoute(sources=sources, target=target) for sources, target in routes),
+        routes=tuple(CardRoute(sources=sources, target=target) for sources, target in routes),
         training_run=training_run_of(checkpoint, command=command, hardware=hardware),
     )
     architecture = with_levels(without_refined(card.architecture, routes), levels)

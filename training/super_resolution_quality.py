@@ -246,6 +246,7 @@ def _row(route: Route, setting: Setting, cases: Sequence[_Case]) -> SuperResolut
         in_plane_ratio=setting.in_plane_ratio,
         slice_thickness_mm=setting.slice_thickness_mm,
         num_cases=len(cases),
+        num_lesion_cases=sum(case.resolved.lesion is not None for case in cases),
         brain_psnr=resolved.brain,
         brain_ssim=resolved.ssim,
         lesion_psnr=resolved.lesion,

@@ -8,13 +8,24 @@ from collections.abc import Sequence
 from MRTranslateLib.attention.calibrate import statement
 from MRTranslateLib.cli.tables import render_table
 from MRTranslateLib.models.card import ModelCard, RouteQuality
-from MRTranslateLib.models.components import AttentionQuality, SpecialistRoute, SuperResolutionQuality
+from MRTranslateLib.models.components import AttentionQuality, SuperResolutionQuality
 from MRTranslateLib.models.limits import RobustnessLimit
+from MRTranslateLib.models.route import CardRoute
 from MRTranslateLib.models.training_run import TrainingRun
 from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyQuality
 
 WIDTH = 100
-QUALITY_COLUMNS = ("route", "split", "cases", "brain dB", "(regression)", "SSIM", "lesion dB", "(regression)")
+QUALITY_COLUMNS = (
+    "route",
+    "split",
+    "cases",
+    "brain dB",
+    "(regression)",
+    "SSIM",
+    "with lesion",
+    "lesion dB",
+    "(regression)",
+)
 ATTENTION_COLUMNS = (
     "route",
     "split",
@@ -52,6 +63,7 @@ SUPER_RESOLUTION_COLUMNS = (
     "SSIM",
     "(synthesis)",
     "(cubic)",
+    "with lesion",
     "lesion dB",
     "(synthesis)",
     "(cubic)",
@@ -104,7 +116,7 @@ def render_card(card: ModelCard) -> str:
 def _quality(card: ModelCard) -> str:
     if not card.quality:
         return "No route was measured."
-    table = render_table([QUALITY_COLUMNS, *(_row(row) for row in card.quality)], "llrrrrrr")
+    table = render_table([QUALITY_COLUMNS, *(_row(row) for row in card.quality)], "llrrrrrrr")
     return f"{table}\n\n{_paragraph('How measured', card.metrics_protocol)}\n  {card.metrics_command}"
 
 
@@ -225,7 +237,7 @@ def _super_resolution(card: ModelCard) -> str:
 
 def render_super_resolution_quality(rows: Sequence[SuperResolutionQuality]) -> str:
     """What a low-resolution target gains as a table with a verdict, without a newline at the end."""
-    table = render_table([SUPER_RESOLUTION_COLUMNS, *(_super_resolution_row(row) for row in rows)], "lllrrrrrrrrrr")
+    table = render_table([SUPER_RESOLUTION_COLUMNS, *(_super_resolution_row(row) for row in rows)], "lllrrrrrrrrrrr")
     worse = [f"{_route(row)}, {row.setting}" for row in rows if not row.beats_interpolation]
     verdict = "Better than cubic interpolation of the acquired target everywhere, in the brain and in lesions."
     if worse:
@@ -245,6 +257,7 @@ def _super_resolution_row(row: SuperResolutionQuality) -> tuple[str, ...]:
         str(row.num_cases),
         *map(_decibels, (row.brain_psnr, row.synthesis_brain_psnr, row.interpolation_brain_psnr)),
         *map(_share, (row.brain_ssim, row.synthesis_brain_ssim, row.interpolation_brain_ssim)),
+        _count(row.num_lesion_cases),
         *map(_decibels, (row.lesion_psnr, row.synthesis_lesion_psnr, row.interpolation_lesion_psnr)),
     )
 
@@ -300,13 +313,18 @@ def _row(row: RouteQuality) -> tuple[str, ...]:
         _decibels(row.brain_psnr),
         _decibels(row.baseline_brain_psnr),
         f"{row.brain_ssim:.3f}",
+        _count(row.num_lesion_cases),
         _decibels(row.lesion_psnr),
         _decibels(row.baseline_lesion_psnr),
     )
 
 
-def _route(row: RouteQuality | AttentionQuality | UncertaintyQuality | SuperResolutionQuality | SpecialistRoute) -> str:
+def _route(row: CardRoute) -> str:
     return f"{'+'.join(row.sources)}>{row.target}"
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _decibels(value: float | None) -> str:

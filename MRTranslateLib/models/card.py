@@ -25,6 +25,7 @@ from MRTranslateLib.models.components import (
 )
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.models.part import Count, Part, Sentence, require_distinct
+from MRTranslateLib.models.route import CardRoute
 from MRTranslateLib.models.training_run import TrainingRun
 from MRTranslateLib.models.uncertainty import LowResolutionUncertainty, UncertaintyCalibration, UncertaintyQuality
 
@@ -41,36 +42,28 @@ Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1
 System = Literal["supervised", "A", "B", "C"]
 
 
-class RouteQuality(Part, frozen=True, kw_only=True):
+class RouteQuality(CardRoute, frozen=True, kw_only=True):
     """How well one route was measured to work; PSNR in dB, means over the cases of a split.
 
     Attributes:
-        sources: Given contrasts.
-        target: Translated contrast; not among the sources.
         split: Whose scans, for example ``val``; never people seen in training unless it says ``train``.
         num_cases: Number of scans in the means, at least 1.
         brain_psnr: In the brain mask.
         brain_ssim: 3D Gaussian SSIM averaged in the brain mask.
+        num_lesion_cases: Scans with a drawn lesion, in the lesion means; None where they were not counted.
         lesion_psnr: In the lesion mask; None when no case of the split has one.
         baseline_brain_psnr: The same of the per-voxel regression; None where not measured.
         baseline_lesion_psnr: The same in the lesion mask; None where not measured.
     """
 
-    sources: tuple[Contrast, ...]
-    target: Contrast
     split: Sentence
     num_cases: Annotated[int, msgspec.Meta(ge=1)]
     brain_psnr: float
     brain_ssim: float
+    num_lesion_cases: Count | None = None
     lesion_psnr: float | None
     baseline_brain_psnr: float | None
     baseline_lesion_psnr: float | None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_distinct("sources", self.sources)
-        if self.target in self.sources:
-            raise ValueError(f"target {self.target} is among the sources {', '.join(self.sources)}")
 
 
 class Predecessor(Part, frozen=True, kw_only=True):

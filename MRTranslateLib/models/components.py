@@ -10,7 +10,8 @@ import msgspec
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.models.architecture import Architecture
-from MRTranslateLib.models.part import Part, Sentence, require_distinct
+from MRTranslateLib.models.part import Count, Part, Sentence
+from MRTranslateLib.models.route import CardRoute
 from MRTranslateLib.models.training_run import TrainingRun
 
 MAX_COMPONENT_BYTES = 16 << 20
@@ -91,17 +92,6 @@ class SuperResolutionCard(Part, frozen=True, kw_only=True):
         return ", ".join([*pixels, f"axial slices of {slices} mm"] if slices else pixels)
 
 
-class SpecialistRoute(Part, frozen=True, kw_only=True):
-    """A route that the specialist translates: exactly these sources, to that target."""
-
-    sources: tuple[Contrast, ...]
-    target: Contrast
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_distinct("sources", self.sources)
-
-
 class SpecialistCard(Part, frozen=True, kw_only=True):
     """A second generator, which takes the first one's place on the routes where it is better.
 
@@ -112,7 +102,7 @@ class SpecialistCard(Part, frozen=True, kw_only=True):
     """
 
     architecture: Architecture
-    routes: tuple[SpecialistRoute, ...]
+    routes: tuple[CardRoute, ...]
     training_run: TrainingRun
 
     def __post_init__(self) -> None:
@@ -139,14 +129,12 @@ class Components(Part, frozen=True, kw_only=True):
         return tuple(name for name in self.__struct_fields__ if getattr(self, name) is not None)
 
 
-class AttentionQuality(Part, frozen=True, kw_only=True):
+class AttentionQuality(CardRoute, frozen=True, kw_only=True):
     """How well the attention map of one route points at the errors; areas under the ROC curve, 0..1, 0.5 is chance.
 
     To be found is, in each person's brain, the tenth of the voxels with the largest absolute errors; means over people.
 
     Attributes:
-        sources: Given contrasts.
-        target: Translated contrast; not among the sources.
         split: Whose scans.
         num_cases: People in ``attention`` and ``gradient``, at least 1.
         attention: Of the attention map.
@@ -156,8 +144,6 @@ class AttentionQuality(Part, frozen=True, kw_only=True):
         distance: Of the naive control nearness to the lesion mask; None where nobody has one.
     """
 
-    sources: tuple[Contrast, ...]
-    target: Contrast
     split: Sentence
     num_cases: Annotated[int, msgspec.Meta(ge=1)]
     attention: _Share
@@ -165,10 +151,6 @@ class AttentionQuality(Part, frozen=True, kw_only=True):
     num_lesion_cases: Annotated[int, msgspec.Meta(ge=0)]
     attention_lesion_cases: _Share | None
     distance: _Share | None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_distinct("sources", self.sources)
 
     @property
     def beats_controls(self) -> bool:
@@ -186,19 +168,18 @@ def acquisition_in_words(in_plane_ratio: int, slice_thickness_mm: float | None) 
     return ", ".join([*pixels, *slices]) or "full resolution"
 
 
-class SuperResolutionQuality(Part, frozen=True, kw_only=True):
+class SuperResolutionQuality(CardRoute, frozen=True, kw_only=True):
     """What an acquired low-resolution target gains on one route; PSNR in dB, means over the same people.
 
     Either the pixels or the slices were acquired coarse. ``synthesis`` is the translation without the acquired target,
     ``interpolation`` is that target by itself, cubic B-splines; both are the controls.
 
     Attributes:
-        sources: Given contrasts.
-        target: Translated contrast; not among the sources.
         split: Whose scans.
         in_plane_ratio: How many times larger than the source's the acquired pixels were; 1 is as large.
         slice_thickness_mm: Of the acquired slices; None where they were as thin as the source's.
         num_cases: People in the brain's means, at least 1.
+        num_lesion_cases: People with a drawn lesion, in the lesions' means; None where they were not counted.
         brain_psnr: Super-resolved, in the brain.
         brain_ssim: 3D Gaussian SSIM averaged in the brain.
         lesion_psnr: In the drawn lesions; None where nobody has one, as the controls' then.
@@ -210,12 +191,11 @@ class SuperResolutionQuality(Part, frozen=True, kw_only=True):
         interpolation_lesion_psnr: Of the control.
     """
 
-    sources: tuple[Contrast, ...]
-    target: Contrast
     split: Sentence
     in_plane_ratio: Annotated[int, msgspec.Meta(ge=1)]
     slice_thickness_mm: Annotated[float, msgspec.Meta(gt=0)] | None
     num_cases: Annotated[int, msgspec.Meta(ge=1)]
+    num_lesion_cases: Count | None = None
     brain_psnr: float
     brain_ssim: float
     lesion_psnr: float | None
@@ -228,7 +208,6 @@ class SuperResolutionQuality(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_distinct("sources", self.sources)
         lesions = (self.lesion_psnr, self.synthesis_lesion_psnr, self.interpolation_lesion_psnr)
         if len({value is None for value in lesions}) != 1:
             raise ValueError("lesion_psnr must be given of the result and of both controls, or of none")
@@ -245,11 +224,3 @@ class SuperResolutionQuality(Part, frozen=True, kw_only=True):
         if self.lesion_psnr is None or self.interpolation_lesion_psnr is None:
             return in_brain
         return in_brain and self.lesion_psnr > self.interpolation_lesion_psnr
-
-    @property
-    def beats_synthesis(self) -> bool:
-        """Whether it is better than doing without the acquired target, judged in the same way."""
-        in_brain = self.brain_psnr > self.synthesis_brain_psnr
-        if self.lesion_psnr is None or self.synthesis_lesion_psnr is None:
-            return in_brain
-        return in_brain and self.lesion_psnr > self.synthesis_lesion_psnr

@@ -9,7 +9,8 @@ import msgspec
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.models.components import acquisition_in_words
-from MRTranslateLib.models.part import Part, Sentence, require_distinct
+from MRTranslateLib.models.part import Part, Sentence
+from MRTranslateLib.models.route import CardRoute
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -53,15 +54,13 @@ class UncertaintyCalibration(Part, frozen=True, kw_only=True):
             raise ValueError("coverage and lowest_coverage are measured together: give both or none")
 
 
-class UncertaintyQuality(Part, frozen=True, kw_only=True):
+class UncertaintyQuality(CardRoute, frozen=True, kw_only=True):
     """What the uncertainty map of one route is worth; means over people.
 
     Areas under the ROC curve, 0..1 and 0.5 is chance, say how well a map points at the tenth of the voxels of a brain
     with the largest absolute errors.
 
     Attributes:
-        sources: Given contrasts.
-        target: Translated contrast; not among the sources.
         split: Whose scans.
         num_cases: People, at least 1.
         coverage: Share of the errors inside the 90 % interval, each person judged by a table fitted on the others;
@@ -75,8 +74,6 @@ class UncertaintyQuality(Part, frozen=True, kw_only=True):
         distance: Area of the naive control nearness to the lesion mask; None where nobody has one.
     """
 
-    sources: tuple[Contrast, ...]
-    target: Contrast
     split: Sentence
     num_cases: Annotated[int, msgspec.Meta(ge=1)]
     coverage: Share | None
@@ -87,10 +84,6 @@ class UncertaintyQuality(Part, frozen=True, kw_only=True):
     num_lesion_cases: Annotated[int, msgspec.Meta(ge=0)]
     uncertainty_lesion_cases: Share | None
     distance: Share | None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_distinct("sources", self.sources)
 
     @property
     def beats_controls(self) -> bool:

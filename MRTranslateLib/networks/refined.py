@@ -8,17 +8,10 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.models.route import CardRoute
 from MRTranslateLib.networks.generator import Generator, SourceSlices, Truth, build_generator
 from MRTranslateLib.networks.refiner import RefinementParameters, Refiner
 from MRTranslateLib.networks.route_table import RouteTable
-
-
-class RefinedRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A route that the student refines: exactly these sources, to this target."""
-
-    sources: tuple[Contrast, ...]
-    target: Contrast
 
 
 class RefinedParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -35,7 +28,7 @@ class RefinedParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     architecture: str
     parameters: dict[str, Any]
     student: RefinementParameters
-    routes: tuple[RefinedRoute, ...] | None = None
+    routes: tuple[CardRoute, ...] | None = None
 
 
 class RefinedGenerator(Generator):
