@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt, gaussian_gradient_magnitude
-from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from MRTranslateLib.contrast import Contrast
@@ -176,13 +176,6 @@ class Training:
         return uniform_weight(batch.brain)
 
 
-def area_under_curve(score: np.ndarray, positive: np.ndarray) -> float:
-    """AUROC by the Mann-Whitney statistic; ties count half."""
-    num_positive = positive.sum()
-    ranks = rankdata(score)[positive].sum() - num_positive * (num_positive + 1) / 2
-    return float(ranks / (num_positive * (~positive).sum()))
-
-
 @torch.no_grad()
 def measure(training: Training, slices: Slices) -> dict[str, float]:
     """What the heading of this file promises, of one person."""
@@ -200,10 +193,10 @@ def measure(training: Training, slices: Slices) -> dict[str, float]:
         attention / ((attention * slices.brain).sum((2, 3), keepdim=True) / slices.brain.sum((2, 3), keepdim=True))
     ).numpy()
     return {
-        "AUROC attention": area_under_curve(attention.numpy()[brain], hardest),
-        "AUROC source gradient": area_under_curve(edges[brain], hardest),
-        "AUROC nearness to the rim": area_under_curve(-depth[brain], hardest),
-        "AUROC lesion mask": area_under_curve(lesion[brain].astype(float), hardest),
+        "AUROC attention": float(roc_auc_score(hardest, attention.numpy()[brain])),
+        "AUROC source gradient": float(roc_auc_score(hardest, edges[brain])),
+        "AUROC nearness to the rim": float(roc_auc_score(hardest, -depth[brain])),
+        "AUROC lesion mask": float(roc_auc_score(hardest, lesion[brain].astype(float))),
         "attention in the lesion": float(relative[lesion].mean()),
         "attention elsewhere": float(relative[brain & ~lesion].mean()),
         "brain error %": 100 * float(error[brain].mean()),

@@ -13,8 +13,9 @@ from statistics import fmean
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage, stats
+from scipy import ndimage
 from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import roc_auc_score
 
 from MRTranslateLib.attention.difficulty import difficulty_slices
 from MRTranslateLib.errors import InputError
@@ -146,21 +147,6 @@ def fit_calibration(
     )
 
 
-def area_under_roc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
-    """Probability that a positive has a higher score than a negative, ties counted half (Mann-Whitney); 0..1.
-
-    Raises:
-        ValueError: If there are no positives or no negatives.
-    """
-    num_positive = int(np.count_nonzero(positive))
-    num_negative = positive.size - num_positive
-    if not num_positive or not num_negative:
-        raise ValueError(f"need positives and negatives, got {num_positive} and {num_negative}")
-    ranks = stats.rankdata(scores)
-    wins = float(ranks[positive].sum()) - num_positive * (num_positive + 1) / 2
-    return wins / (num_positive * num_negative)
-
-
 def source_gradient(scan: CachedScan, route: Route) -> NDArray[np.float32]:
     """The naive control: gradient magnitude ``(S, H, W)`` of the sources, their mean."""
     magnitudes = [
@@ -196,9 +182,9 @@ def _judge(bundle: Bundle, scan: CachedScan, route: Route, threads: int) -> _Cas
 
 
 def _row(route: Route, cases: Sequence[_Case]) -> AttentionQuality:
-    attention = [area_under_roc(case.raw, case.hard) for case in cases]
+    attention = [float(roc_auc_score(case.hard, case.raw)) for case in cases]
     pairs = [
-        (own, area_under_roc(case.nearness, case.hard))
+        (own, float(roc_auc_score(case.hard, case.nearness)))
         for own, case in zip(attention, cases, strict=True)
         if case.nearness is not None
     ]
@@ -208,7 +194,7 @@ def _row(route: Route, cases: Sequence[_Case]) -> AttentionQuality:
         split="val",
         num_cases=len(cases),
         attention=round(fmean(attention), 4),
-        gradient=round(fmean(area_under_roc(case.gradient, case.hard) for case in cases), 4),
+        gradient=round(fmean(float(roc_auc_score(case.hard, case.gradient)) for case in cases), 4),
         num_lesion_cases=len(pairs),
         attention_lesion_cases=round(fmean(own for own, _ in pairs), 4) if pairs else None,
         distance=round(fmean(near for _, near in pairs), 4) if pairs else None,

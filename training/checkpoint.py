@@ -70,7 +70,7 @@ def load_checkpoint(run: Path) -> Checkpoint:
         raise InputError(f"{path}: not a checkpoint of this program, or damaged ({why}); start the run again") from None
 
 
-def misfit(network: nn.Module, weights: Mapping[str, Any] | None) -> str | None:
+def load_or_reason(network: nn.Module, weights: Mapping[str, Any] | None) -> str | None:
     """Load weights into a network; what keeps them from fitting, or None where they fit."""
     if weights is None:
         return "there are no weights of it"
@@ -89,7 +89,7 @@ def load_weights(networks: nn.ModuleDict, weights: Mapping[str, Mapping[str, Any
             builds from the checkpoint's configuration.
     """
     for name, network in networks.items():
-        if why := misfit(network, weights.get(name)):
+        if why := load_or_reason(network, weights.get(name)):
             raise InputError(
                 f"{where}: its {name} has another architecture or size than its configuration says in this version "
                 f"({why[:200]}); use the version that wrote it, or start the run again"

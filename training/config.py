@@ -156,7 +156,7 @@ class LossConfig(Section, frozen=True, kw_only=True):
 
 
 class OptimizerConfig(Section, frozen=True, kw_only=True):
-    """AdamW with linear warm-up and cosine decay to zero; for the steps after the voxel stage.
+    """How weights follow their gradients, after a linear warm-up; for the steps after the voxel stage.
 
     Attributes:
         method: ``adamw``, or ``ranger`` as system C's official code has it (METHODS 3.3, stated).

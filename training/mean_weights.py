@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from MRTranslateLib.models.bundle import CARD_NAME, load_tensors, open_bundle
 from MRTranslateLib.networks.context import ContextBlock
-from training.checkpoint import load_checkpoint, misfit
+from training.checkpoint import load_checkpoint, load_or_reason
 from training.config import ConfigError
 
 
@@ -77,7 +77,7 @@ def load_mean(network: nn.Module, name: str, several: Sequence[Learned]) -> None
         if weights is None:
             continue
         lacking = inner - weights.keys()
-        if why := misfit(network, {key: own[key] for key in lacking} | dict(weights)):
+        if why := load_or_reason(network, {key: own[key] for key in lacking} | dict(weights)):
             raise ConfigError(f"{each.folder}: its {name} has another architecture or size ({why}): start without it")
         identity = {key: torch.zeros_like(own[key]) for key in lacking if key.startswith(closing)}
         found.append(identity | dict(weights))

@@ -18,6 +18,7 @@ from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError
@@ -35,7 +36,6 @@ from MRTranslateLib.uncertainty.spread import spread_slices
 from training.calibration import (
     HARD_SHARE,
     VOXELS_PER_CASE,
-    area_under_roc,
     nearness_to_lesion,
     source_gradient,
 )
@@ -320,9 +320,9 @@ def case_of(
         scan.case_id.partition("_")[0],
         signal[chosen],
         error[chosen],
-        area_under_roc(signal, hard),
-        area_under_roc(source_gradient(scan, route)[indices][brain], hard),
-        None if nearness is None else area_under_roc(nearness[indices][brain], hard),
+        float(roc_auc_score(hard, signal)),
+        float(roc_auc_score(hard, source_gradient(scan, route)[indices][brain])),
+        None if nearness is None else float(roc_auc_score(hard, nearness[indices][brain])),
     )
 
 

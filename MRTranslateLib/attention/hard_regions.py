@@ -12,7 +12,7 @@ from MRTranslateLib.volume import Volume
 HARD_PERCENTILE = 95.0
 """Voxels above this percentile of the brain's own difficulty are hard: a share of every brain, however good it is."""
 MIN_VOLUME_ML = 0.2
-"""Smaller regions are left out: the discriminator judges blocks of 8 x 8 voxels of about 1 mm."""
+"""Smaller regions are left out: a few scattered voxels are no place to look at."""
 MAX_REGIONS = 20
 
 

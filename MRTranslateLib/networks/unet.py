@@ -136,7 +136,7 @@ class ConditionalUNet(nn.Module):
 
         Args:
             sources: ``(B, 5, num_neighbours, H, W)``, 0..1 (1 is the 99.5th percentile of the brain); H and W
-                multiples of ``size_multiple``. Missing contrasts may hold anything: they are zeroed here.
+                multiples of ``size_multiple``. Missing contrasts may hold any number: they are zeroed here.
             availability: ``(B, 5)``, 1 where the contrast was acquired, else 0.
             height: ``(B,)``, position of the slice in the brain box, 0 at its lowest and 1 at its highest slice.
 

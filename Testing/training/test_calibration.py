@@ -6,7 +6,6 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from MRTranslateLib.attention.calibrate import calibrated
 from MRTranslateLib.contrast import Contrast
@@ -16,24 +15,10 @@ from MRTranslateLib.networks.local_discriminator import LocalDiscriminator, Loca
 from Testing.library.model_examples import example_card, example_components, example_tensors
 from Testing.training.conftest import tiny_scan
 from training import calibration
-from training.calibration import area_under_roc, fit_calibration, judge_attention, source_gradient
+from training.calibration import fit_calibration, judge_attention, source_gradient
 
 T1W, T2W, FLAIR = Contrast.T1W, Contrast.T2W, Contrast.FLAIR
 ROUTE = ((T1W,), FLAIR)
-
-
-@pytest.mark.parametrize("levels", [3, 10_000])
-def test_the_area_under_the_curve_is_that_of_scikit_learn_ties_included(levels):
-    random = np.random.default_rng(levels)
-    scores = random.integers(levels, size=2000).astype(np.float32)
-    positive = random.random(2000) < 0.1 + 0.3 * (scores > levels / 2)
-    assert area_under_roc(scores, positive) == pytest.approx(roc_auc_score(positive, scores), abs=1e-12)
-
-
-@pytest.mark.parametrize("positive", [True, False])
-def test_without_both_kinds_there_is_no_area(positive):
-    with pytest.raises(ValueError, match="need positives and negatives"):
-        area_under_roc(np.arange(4.0), np.full(4, positive))
 
 
 def test_the_calibration_finds_the_probability_it_was_drawn_from():

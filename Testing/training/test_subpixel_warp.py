@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from training.data.subpixel_warp import draw_subpixel_flow, subpixel_warp
+from MRTranslateLib.networks.warp import warp
+from training.data.subpixel_warp import draw_subpixel_flow
 
 
 def seeded(seed=0):
@@ -22,21 +23,13 @@ def test_displacements_have_no_common_direction_and_differ_within_a_slice():
     assert flow.std(dim=(2, 3)).min() > 0.05
 
 
-def test_a_ramp_becomes_the_ramp_plus_the_displacement():
-    rows = torch.arange(32.0)[:, None].expand(2, 1, 32, 32)
-    moved = subpixel_warp(rows, 0.5, seeded(4))
-    flow = draw_subpixel_flow(rows, 0.5, seeded(4))
-    torch.testing.assert_close(moved[:, :, 1:-1], (rows + flow[:, :1])[:, :, 1:-1], atol=1e-4, rtol=0)
-
-
 def test_grain_is_smoothed_by_it():
     noise = torch.randn(8, 1, 64, 64, generator=seeded(1))
-    assert subpixel_warp(noise, 0.5, seeded()).std() < 0.9 * noise.std()
+    assert warp(noise, draw_subpixel_flow(noise, 0.5, seeded())).std() < 0.9 * noise.std()
 
 
-def test_nothing_changes_without_displacement():
-    noise = torch.rand(2, 1, 32, 32, generator=seeded(1))
-    torch.testing.assert_close(subpixel_warp(noise, 0.0, seeded()), noise, atol=1e-6, rtol=0)
+def test_nothing_moves_where_no_displacement_is_allowed():
+    assert not draw_subpixel_flow(torch.zeros(2, 1, 32, 32), 0.0, seeded()).any()
 
 
 @pytest.mark.parametrize(("seed", "same"), [(0, True), (1, False)])

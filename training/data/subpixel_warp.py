@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from MRTranslateLib.networks.warp import warp
-
 CONTROL_POINTS = 6
 """Along each axis of a slice."""
 
@@ -29,8 +27,3 @@ def draw_subpixel_flow(like: Tensor, max_voxels: float, random: torch.Generator)
     control = (torch.rand(len(like), 2, CONTROL_POINTS, CONTROL_POINTS, generator=random) * 2 - 1) * max_voxels
     size = (like.shape[-2], like.shape[-1])
     return functional.interpolate(control.to(like.device), size=size, mode="bilinear", align_corners=True)
-
-
-def subpixel_warp(images: Tensor, max_voxels: float, random: torch.Generator) -> Tensor:
-    """Images ``(B, C, H, W)`` resampled under such a flow; arguments as :func:`draw_subpixel_flow`."""
-    return warp(images, draw_subpixel_flow(images, max_voxels, random).to(images.dtype))

@@ -23,14 +23,11 @@ class AdversarialLoss:
         discriminator: What the discriminator minimises; the synthetic image must be detached.
         generator: What the generator minimises.
         margins: Logits turned so that right votes are positive, real then synthetic.
-        is_probabilistic: Whether the sigmoid of a logit estimates the probability of being real, which the local
-            discriminator's attention needs.
     """
 
     discriminator: LossOfLogits
     generator: LossOfLogits
     margins: Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
-    is_probabilistic: bool
 
 
 ADVERSARIAL_LOSSES = {
@@ -38,25 +35,21 @@ ADVERSARIAL_LOSSES = {
         binary_cross_entropy_gan.discriminator_loss,
         binary_cross_entropy_gan.generator_loss,
         binary_cross_entropy_gan.margins,
-        is_probabilistic=True,
     ),
     "least_squares": AdversarialLoss(
         least_squares_gan.discriminator_loss,
         least_squares_gan.generator_loss,
         least_squares_gan.margins,
-        is_probabilistic=False,
     ),
     "relativistic_average": AdversarialLoss(
         relativistic_average.discriminator_loss,
         relativistic_average.generator_loss,
         relativistic_average.margins,
-        is_probabilistic=False,
     ),
     "wasserstein": AdversarialLoss(
         wasserstein_gan.discriminator_loss,
         wasserstein_gan.generator_loss,
         wasserstein_gan.margins,
-        is_probabilistic=False,
     ),
 }
 

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from training.losses.weighted_mean import weighted_mean
 
-METHODS_PENALTY = 10.0
 TINY_SQUARED = 1e-12
 """Keeps the gradient of the slope's length finite where the critic is flat."""
 
