@@ -495,27 +495,29 @@ def _specialise(options: argparse.Namespace) -> None:
     command = options.command or _fit_command(checkpoint.config)
     shared: dict[str, Any] = {"version": options.model_version, "command": command, "hardware": options.hardware}
     generator = mean_generator(checkpoint, [options.folder, *options.mean_with])
-    chosen = tuple(route_from_name(name) for name in options.routes or ())
-    routes = chosen or learned_routes(checkpoint)
     _refuse_unfit_model_folder(options, bundle.card.name)
-    plain = () if chosen else score_routes(library_predict(bundle, threads=options.threads), val, routes)
-    changed: tuple[Route, ...] = ()
-    if options.level:
-        torch.set_num_threads(options.threads)
-        predict = partial(predict_slices, joined_generator(bundle, generator, routes))
-        shared["levels"] = fit_levels(_prepared(scans, "train", ()), options.level, predict)
-        changed = routes_of_targets(bundle.card.quality, [model.target for model in shared["levels"]])
     with tempfile.TemporaryDirectory(prefix="mrtranslate-specialise-") as folder:
-        trial = add_specialist(bundle, generator, checkpoint, Path(folder) / bundle.card.name, routes, **shared)
-        judged = tuple(dict.fromkeys((*routes, *changed)))
-        scores = score_routes(library_predict(trial, threads=options.threads), val, judged)
-        if not chosen:
-            chosen = routes_not_worse([score for score in scores if score.route in routes], plain)
+        trial_folder = Path(folder) / bundle.card.name
+        chosen = tuple(route_from_name(name) for name in options.routes or ())
+        if not chosen:  # before any new level, which would count for or against the specialist
+            routes = learned_routes(checkpoint)
+            trial = add_specialist(bundle, generator, checkpoint, trial_folder, routes, **shared)
+            before, after = (
+                score_routes(library_predict(each, threads=options.threads), val, routes) for each in (bundle, trial)
+            )
+            chosen = routes_not_worse(after, before)
             if not chosen:
                 raise UsageError(f"{options.folder}: loses something on every route; choose by --routes")
-            trial = add_specialist(bundle, generator, checkpoint, trial.folder, chosen, replace=True, **shared)
+        changed: tuple[Route, ...] = ()
+        if options.level:
+            torch.set_num_threads(options.threads)
+            predict = partial(predict_slices, joined_generator(bundle, generator, chosen))
+            shared["levels"] = fit_levels(_prepared(scans, "train", ()), options.level, predict)
+            changed = routes_of_targets(bundle.card.quality, [model.target for model in shared["levels"]])
+        trial = add_specialist(bundle, generator, checkpoint, trial_folder, chosen, replace=True, **shared)
+        judged = tuple(dict.fromkeys((*chosen, *changed)))
+        scores = score_routes(library_predict(trial, threads=options.threads), val, judged)
         measured = measure(trial, val, REPORTED_ROUTES, threads=options.threads)
-    scores = [score for score in scores if score.route in (*chosen, *changed)]
     special = add_specialist(
         bundle,
         generator,
