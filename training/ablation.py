@@ -8,6 +8,7 @@ Attackers are judged under perturbations that none of them trained with (METHODS
 from __future__ import annotations
 
 import copy
+import hashlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import yaml
 from numpy.typing import NDArray
 
 from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import json_text, write_text_atomic
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.robustness.perturbations.bank import perturb
@@ -98,15 +100,17 @@ class Cell:
         variant: Its name.
         seed: Of the run.
         brain: Inside the brain.
-        lesion: Inside lesions.
+        lesion: Inside lesions; None where the phantoms have none.
         perturbed: Inside the brain, mean over the unseen perturbations.
+        settings: Of :func:`cell_settings`, so that scores are not taken for those of another configuration.
     """
 
     variant: str
     seed: int
     brain: float
-    lesion: float
+    lesion: float | None
     perturbed: float
+    settings: str = ""
 
 
 def read_ablation(path: Path) -> AblationConfig:
@@ -177,8 +181,26 @@ def run_ablation(
                 cell = score_cell(config, variant, seed, generator, test)
                 write_text_atomic(path, json_text(cell), overwrite=True)
                 report(cell)
-            cells.append(msgspec.json.decode(path.read_bytes(), type=Cell))
+            cells.append(_read_cell(path, cell_settings(config, variant, seed)))
     return cells
+
+
+def cell_settings(config: AblationConfig, variant: str, seed: int) -> str:
+    """A hash of all that decides a cell's scores, 12 characters."""
+    judged = (config.train_people, config.test_people, config.spacing_mm, config.route)
+    perturbed = (config.unseen_perturbations, config.unseen_level)
+    said = msgspec.json.encode([variant_config(config, variant, seed, where="ablation"), judged, perturbed])
+    return hashlib.sha256(said).hexdigest()[:12]
+
+
+def _read_cell(path: Path, settings: str) -> Cell:
+    try:
+        cell = msgspec.json.decode(path.read_bytes(), type=Cell)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: no scores of this version ({error}); remove it, or give another folder") from None
+    if cell.settings != settings:
+        raise InputError(f"{path}: scores of another configuration; remove it, or give another folder")
+    return cell
 
 
 def _training_people(config: AblationConfig, seed: int) -> list[CachedScan]:
@@ -214,8 +236,8 @@ def score_cell(
         worse = [_perturbed(scan, route[0], name, config.unseen_level, config.spacing_mm) for scan in test]
         (score,) = score_routes(predict, worse, [route])
         perturbed.append(score.brain_psnr)
-    lesion = float("nan") if clean.lesion_psnr is None else clean.lesion_psnr
-    return Cell(variant, seed, clean.brain_psnr, lesion, statistics.fmean(perturbed))
+    settings = cell_settings(config, variant, seed)
+    return Cell(variant, seed, clean.brain_psnr, clean.lesion_psnr, statistics.fmean(perturbed), settings)
 
 
 def _perturbed(scan: CachedScan, sources: Sequence[Contrast], name: str, level: float, spacing_mm: float) -> CachedScan:
@@ -234,7 +256,8 @@ def ablation_table(cells: Sequence[Cell]) -> str:
     for variant in dict.fromkeys(cell.variant for cell in cells):
         mine = [cell for cell in cells if cell.variant == variant]
         columns = [[getattr(cell, name) for cell in mine] for name in ("brain", "lesion", "perturbed")]
-        shown = [f"{statistics.fmean(column):.2f} ± {_spread(column):.2f}" for column in columns]
+        known = [[value for value in column if value is not None] for column in columns]
+        shown = [f"{statistics.fmean(column):.2f} ± {_spread(column):.2f}" if column else "-" for column in known]
         lines.append(f"| {variant} | {len(mine)} | {' | '.join(shown)} |")
     return "\n".join(lines)
 

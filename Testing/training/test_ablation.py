@@ -9,10 +9,13 @@ import msgspec
 import pytest
 import yaml
 
+from MRTranslateLib.errors import InputError
+from MRTranslateLib.files import json_text
 from training.ablation import (
     AblationConfig,
     Cell,
     ablation_table,
+    cell_settings,
     read_ablation,
     run_ablation,
     shortened,
@@ -151,3 +154,16 @@ def test_a_shortened_refine_stage_leaves_the_student_a_step(tmp_path):
 def test_the_table_holds_mean_and_standard_deviation_over_seeds():
     cells = [Cell("plain", 1, 20.0, 10.0, 15.0), Cell("plain", 2, 22.0, 10.0, 17.0)]
     assert "| plain | 2 | 21.00 ± 1.41 | 10.00 ± 0.00 | 16.00 ± 1.41 |" in ablation_table(cells)
+
+
+def test_a_variant_whose_phantoms_have_no_lesions_has_none_in_the_table():
+    assert "| plain | 1 | 21.00 ± 0.00 | - | 16.00 ± 0.00 |" in ablation_table([Cell("plain", 1, 21.0, None, 16.0)])
+
+
+@pytest.mark.parametrize(("stored", "why"), [("{}", "no scores of this version"), (None, "of another configuration")])
+def test_scores_of_something_else_are_not_taken_for_a_cells_own(tmp_path, stored, why):
+    config = read_ablation(next(path for path in SHIPPED if path.stem == "mechanisms"))
+    other = json_text(Cell("plain", 1, 20.0, None, 15.0, cell_settings(config, "plain", 2)))
+    (tmp_path / "plain-1.json").write_text(stored or other)
+    with pytest.raises(InputError, match=rf"plain-1.json: .*{why}.*remove it, or give another folder"):
+        run_ablation(config, tmp_path, report=print)

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from MRTranslateLib.contrast import Contrast
-from MRTranslateLib.io import write_volume
+from MRTranslateLib.io import read_mask, write_volume
 from MRTranslateLib.phantoms import misalign
 from MRTranslateLib.volume import Volume
 from training.data import cache
@@ -192,6 +192,28 @@ def test_a_changed_image_changes_the_fingerprint_and_is_prepared_anew(phantom_da
     assert fingerprint([scan]) != before
     (new,) = load_or_prepare([scan], tmp_path / "store", realign=())
     assert not np.array_equal(old.images[Contrast.T2W], new.images[Contrast.T2W])
+
+
+def test_a_corrected_lesion_mask_is_prepared_anew(phantom_data, tmp_path):
+    copied = shutil.copytree(phantom_data, tmp_path / "copy")
+    scan = next(scan for scan in read_scans(copied) if scan.lesion_mask is not None)
+    (old,) = load_or_prepare([scan], tmp_path / "store", realign=())
+    drawn = read_mask(scan.lesion_mask)
+    write_volume(scan.lesion_mask, drawn.with_array(0 * drawn.array), overwrite=True)
+    (new,) = load_or_prepare([scan], tmp_path / "store", realign=())
+    assert old.lesion.any()
+    assert not new.lesion.any()
+
+
+def test_lesion_labels_on_a_grid_of_their_own_come_to_lie_on_the_images(scans, glioma, tmp_path):
+    whole = scans["sub-a"]
+    drawn = read_mask(whole.lesion_mask)
+    cut, path = drawn.array[3:, 5:, 2:], tmp_path / "mask.nii.gz"
+    affine = drawn.affine.copy()
+    affine[:3, 3] = (drawn.affine @ [3, 5, 2, 1])[:3]
+    write_volume(path, Volume(np.ascontiguousarray(cut), affine))
+    scan = type(whole)("sub-a", "n/a", "train", True, True, whole.files, path)
+    np.testing.assert_array_equal(prepare(scan, realign=False).lesion, glioma.lesion)
 
 
 def test_a_damaged_store_is_prepared_again(phantom_data, tmp_path):

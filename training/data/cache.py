@@ -27,7 +27,7 @@ from MRTranslateLib.preprocessing.brain_mask import brain_mask
 from MRTranslateLib.preprocessing.normalization import brain_scale, normalize
 from MRTranslateLib.preprocessing.registration import register_rigid
 from MRTranslateLib.preprocessing.resampling import resample
-from MRTranslateLib.volume import Volume, to_canonical, to_slices
+from MRTranslateLib.volume import Volume, same_grid, to_canonical, to_slices
 from training.data.bids import Scan
 
 
@@ -69,7 +69,7 @@ def load_or_prepare(scans: Iterable[Scan], folder: Path, *, realign: tuple[str, 
 
 
 def fingerprint(scans: Iterable[Scan]) -> str:
-    """A hash of every file's content, for checkpoints and cards: the same data give the same 16 characters."""
+    """A hash of every image's content, for checkpoints and cards: the same data give the same 16 characters."""
     digest = hashlib.sha256()
     for scan in scans:
         for contrast, path in scan.files.items():
@@ -110,7 +110,9 @@ def prepare(scan: Scan, *, realign: bool) -> CachedScan:
         images[contrast] = np.ascontiguousarray(to_slices(np.round(scaled * 255).astype(np.uint8)))
     labels = np.zeros(brain.shape, np.uint8)
     if scan.lesion_mask is not None:
-        labels = to_canonical(read_mask(scan.lesion_mask)).array.astype(np.uint8)
+        drawn = to_canonical(read_mask(scan.lesion_mask))
+        on_grid = drawn if same_grid(drawn, first) else resample(drawn, first, interpolation="nearest")
+        labels = on_grid.array.astype(np.uint8)
     return CachedScan(
         scan.case_id,
         images,
@@ -162,7 +164,8 @@ def _brain(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _recipe(scan: Scan, realign: tuple[str, ...]) -> str:
-    text = f"{fingerprint([scan])} {scan.participant in realign} {BOX_MARGIN_VOXELS}"
+    mask = "" if scan.lesion_mask is None else sha256_of(scan.lesion_mask)
+    text = f"{fingerprint([scan])} {mask} {scan.one_grid} {scan.participant in realign} {BOX_MARGIN_VOXELS}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
