@@ -120,3 +120,9 @@ def test_cuda_agrees_with_the_cpu():
     cpu = translate_slices(generator, job(), CPU, Progress()).slices
     cuda = translate_slices(generator, job(), Execution("cuda:0", "fp32", 1), Progress()).slices
     np.testing.assert_allclose(cuda, cpu, atol=2e-3)
+
+
+def test_height_is_told_from_the_lowest_to_the_highest_slice_of_the_brain():
+    asked = job()  # its brain begins at slice 2 and ends at 10
+    stacked = module.stack_slices(CopyGenerator(), asked, np.array([2, 4, 10]))
+    torch.testing.assert_close(stacked.height, torch.tensor([0.0, 0.25, 1.0]))

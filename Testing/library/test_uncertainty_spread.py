@@ -149,6 +149,13 @@ def test_without_shift_a_member_differs_by_bias_and_gain_of_a_few_percent_and_by
     assert np.std(noisy - smooth) == pytest.approx(0.02, rel=0.05)
 
 
+def test_members_differ_in_gain_by_as_much_as_registration_and_normalisation_leave_open():
+    flat = np.full((4, 24, 24), 0.5, np.float32)
+    gains = [perturbed(STILL, flat, seed=seed).mean() / 0.5 - 1 for seed in range(40)]
+    assert 0.8 * GAIN < np.abs(gains).max() < GAIN + 19 * BIAS_COEFFICIENT
+    assert np.std(gains) > 0.4 * GAIN  # evenly drawn they have 0.58 of it
+
+
 def test_what_was_empty_stays_empty_without_shift_and_everything_stays_between_0_and_1():
     slices = np.zeros((3, 16, 16), np.float32)
     slices[:, 4:12, 4:12] = 0.99

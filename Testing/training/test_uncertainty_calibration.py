@@ -66,6 +66,16 @@ def test_coverage_is_measured_on_the_person_left_out():
     assert f"{odd:.0%} at worst" in table.statement
 
 
+def test_the_interval_is_widened_until_it_holds_nine_tenths_of_all_errors_each_person_judged_by_the_others():
+    points = np.array([0.02, 0.05, 0.08], np.float32)
+    same, differing = (
+        calibrated_widths(points, fit_intervals([person(1, name=first), person(2, scale=2.0, name="sub-2")], FLAIR))
+        for first in ("sub-2", "sub-1")  # as two scans of one person, and as two people
+    )
+    # By the wider table nearly all errors of the one are inside; four fifths of the other's make nine tenths in all.
+    np.testing.assert_allclose(differing, 2 * 1.2816 / 1.6449 * same, rtol=0.05)
+
+
 def test_people_who_differ_from_each_other_widen_the_interval_for_the_next():
     scales = (0.7, 1.0, 1.4)
     alike, apart = ([person(seed, scale) for seed, scale in enumerate(row)] for row in ((1.0, 1.0, 1.0), scales))
