@@ -22,8 +22,8 @@ from torch.nn import functional
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.networks.generator import Generator, SourceSlices, build_generator, one_hot
+from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, of_brain
 from MRTranslateLib.networks.super_resolution import (
-    LowResolutionTarget,
     SuperResolver,
     build_super_resolver,
     translate_or_super_resolve,
@@ -41,7 +41,8 @@ TRAINED, TESTED = range(100, 110), range(200, 203)
 TESTED_SLICES = 16
 """Per person, evenly over the brain."""
 METHODS = ("synthesis", "interpolation", "combined", "branch")
-"""``combined`` is an untrained branch: the synthetic image made to agree with what was acquired."""
+"""``interpolation`` is of brain alone; for thick slices that is the smoothest thin ones which average to them.
+``combined`` is an untrained branch: the synthetic image made to agree with what was acquired."""
 ROUTES = ("r = 2", "r = 4", "r = 8", "thick slices")
 GENERATOR = {"num_neighbours": 3, "widths": [16, 32, 64], "detail_width": 8, "voxel_width": 32, "blocks_per_level": 1}
 BRANCH = {
@@ -66,7 +67,7 @@ class Person:
     brain: Tensor
 
     def thick(self, volume: Tensor) -> Tensor:
-        """``(S, H, W)`` as thick slices show it, interpolated back."""
+        """``(S, H, W)`` as thick slices show it, brought back."""
         scan = {"slice_spacing_mm": SPACING_MM, "thickness_mm": THICKNESS_MM, "gap_mm": 0.0}
         matrix = through_plane_matrix(len(volume), **scan).to(volume)
         return torch.einsum("st,thw->shw", matrix, volume)
@@ -129,11 +130,13 @@ def acquire(route: str, batch: Batch, synthetic: dict[int, Tensor]) -> LowResolu
     if route == "thick slices":
         shown = [person.thick(person.images[TARGET.channel])[i - 1 : i + 2] for person, i in batch.people]
         seen = [person.thick(synthetic[id(person)])[i, None] for person, i in batch.people]
+        share = [person.thick(person.brain.float())[i - 1 : i + 2] for person, i in batch.people]
         size = torch.tensor([(THICKNESS_MM / SPACING_MM, 1.0, 1.0)]).expand(count, -1)
-        return LowResolutionTarget(torch.stack(shown), size, torch.stack(seen))
+        return LowResolutionTarget(torch.stack(shown), size, torch.stack(seen), torch.stack(share))
     ratio = int(route.removeprefix("r = "))
     size = torch.tensor([(1.0, float(ratio), float(ratio))]).expand(count, -1)
-    return LowResolutionTarget(k_space_downsample(batch.sharp, ratio), size)
+    share = k_space_downsample(batch.brain, ratio).expand(-1, batch.sharp.shape[1], -1, -1)
+    return LowResolutionTarget(k_space_downsample(batch.sharp, ratio), size, share=share)
 
 
 def fit(module: torch.nn.Module, loss: Callable[[int], Tensor], steps: int, learning_rate: float) -> float:
@@ -212,12 +215,17 @@ def slice_errors(
     code, given, truth = one_hot(TARGET, 1), acquire(route, batch, volumes), batch.sharp[:, 1:2]
     images = [
         translate_or_super_resolve(generator, None, batch.sources, code)[:, TARGET.channel, None],
-        functional.interpolate(given.images[:, 1:2], size=truth.shape[-2:], mode="bicubic"),
+        of_brain(*(enlarged(values[:, 1:2], truth) for values in (given.images, given.share))),
     ]
     for branch in branches:
         result = translate_or_super_resolve(generator, branch, batch.sources, code, given)
         images.append(result[:, TARGET.channel, None])
     return [(image - truth)[batch.brain > 0] for image in images]
+
+
+def enlarged(images: Tensor, like: Tensor) -> Tensor:
+    """By bicubic interpolation in plane; thick slices are on the full grid already."""
+    return functional.interpolate(images, size=like.shape[-2:], mode="bicubic")
 
 
 def main() -> None:
