@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from MRTranslateLib.attention.regions import attention_regions
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.models.card import ModelCard
+from MRTranslateLib.models.components import SuperResolutionQuality
 from MRTranslateLib.models.uncertainty import UncertaintyQuality
 from MRTranslateLib.provenance import FileRecord, Provenance
 from MRTranslateLib.translation_report.content import (
@@ -95,6 +97,7 @@ def _summary(card: ModelCard, sources: Sequence[Contrast], record: Provenance) -
         quality=_measured(card.quality, sources, target),
         attention_quality=_measured(card.attention_quality, sources, target),
         uncertainty_quality=_measured(_uncertainty_rows(card, record), sources, target),
+        super_resolution_quality=_acquired_alike(card, sources, record),
         metrics_protocol=card.metrics_protocol,
         robustness_limits=card.robustness_limits,
     )
@@ -107,6 +110,24 @@ def _uncertainty_rows(card: ModelCard, record: Provenance) -> tuple[UncertaintyQ
     stated = None if record.uncertainty is None else record.uncertainty.report.statement
     of_table = (row for row in card.low_resolution_uncertainty if row.target == record.target)
     return next((row.quality for row in of_table if row.calibration.statement == stated), ())
+
+
+def _acquired_alike(card: ModelCard, sources: Sequence[Contrast], record: Provenance) -> SuperResolutionQuality | None:
+    """The measured acquisition nearest to that of the result's low-resolution target, within a factor of 2."""
+    if record.low_resolution is None:
+        return None
+    right, anterior, superior = record.low_resolution.voxel_size  # of about 1 mm, as was measured
+
+    def distance(row: SuperResolutionQuality) -> float:
+        in_plane, through = max(right, anterior) / row.in_plane_ratio, superior / (row.slice_thickness_mm or 1.0)
+        return abs(math.log2(in_plane)) + abs(math.log2(through))
+
+    rows = [
+        row
+        for row in card.super_resolution_quality
+        if {*row.sources} == {*sources} and row.target == record.target and distance(row) <= 1
+    ]
+    return min(rows, key=distance, default=None)
 
 
 def _measured(rows: Iterable[Row], sources: Sequence[Contrast], target: Contrast) -> Row | None:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from MRTranslateLib.models.card import RouteQuality
-from MRTranslateLib.models.components import AttentionQuality
+from MRTranslateLib.models.components import AttentionQuality, SuperResolutionQuality
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.models.uncertainty import UncertaintyQuality
 from MRTranslateLib.provenance import FileRecord, Provenance
@@ -97,6 +97,8 @@ class ModelSummary(_Part, frozen=True, kw_only=True):
         quality: Of this route on people who were not trained on; None where not measured.
         attention_quality: Of the attention map on this route; None where not measured.
         uncertainty_quality: Of the uncertainty map on this route; None where not measured.
+        super_resolution_quality: What an acquired low-resolution target most like that of this result gains on this
+            route; None without one, or where nothing like it was measured.
         metrics_protocol: How ``quality`` was measured.
         robustness_limits: How far a perturbation may change a result.
     """
@@ -111,6 +113,7 @@ class ModelSummary(_Part, frozen=True, kw_only=True):
     quality: RouteQuality | None
     attention_quality: AttentionQuality | None
     uncertainty_quality: UncertaintyQuality | None
+    super_resolution_quality: SuperResolutionQuality | None = None
     metrics_protocol: str
     robustness_limits: tuple[RobustnessLimit, ...]
 

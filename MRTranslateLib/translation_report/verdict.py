@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from MRTranslateLib.models.card import RouteQuality
+from MRTranslateLib.models.components import SuperResolutionQuality
 from MRTranslateLib.provenance import Provenance
 from MRTranslateLib.translation_report.content import ModelSummary, Place, Region, Statement, Weight
 
@@ -42,7 +43,7 @@ def verdict(
         *_findings(record, places),
         *_attention(record, model, places),
         *_uncertainty(record, model, regions),
-        *_quality(record, model.quality),
+        *_quality(record, model),
         *_doubts(record),
     ]
     return (*sorted(said, key=lambda statement: _ORDER.index(statement.weight)), CLOSING)
@@ -138,13 +139,16 @@ def _no_better(name: str, area: float, gradient: float) -> str:
     )
 
 
-def _quality(record: Provenance, row: RouteQuality | None) -> Iterable[Statement]:
+def _quality(record: Provenance, model: ModelSummary) -> Iterable[Statement]:
     """What validation people say of this route, held against the regression."""
+    if record.low_resolution is not None:
+        yield _note("The quality below was measured without a low-resolution target, which this result had.")
+        yield from _gain(model.super_resolution_quality)
+        return
+    row = model.quality
     if row is None:
         yield _unknown("How good this route is was not measured on people whom the model had not seen.")
         return
-    if record.low_resolution is not None:
-        yield _note("The quality below was measured without a low-resolution target, which this result had.")
     of = whom_measured(row)
     pairs = (
         ("brain", row.brain_psnr, row.baseline_brain_psnr),
@@ -161,7 +165,22 @@ def _quality(record: Provenance, row: RouteQuality | None) -> Iterable[Statement
             yield _compared(region, of, psnr, baseline)
 
 
-def whom_measured(row: RouteQuality) -> str:
+def _gain(row: SuperResolutionQuality | None) -> Iterable[Statement]:
+    """What an acquired target like this one gains, held against its own interpolation."""
+    if row is None:
+        yield _unknown("What a low-resolution target like this one gains on this route was not measured.")
+        return
+    numbers = f"in the brain {row.brain_psnr:.1f} against {row.interpolation_brain_psnr:.1f} dB"
+    if row.lesion_psnr is not None and row.interpolation_lesion_psnr is not None:
+        numbers += f", in lesions {row.lesion_psnr:.1f} against {row.interpolation_lesion_psnr:.1f}"
+    alike = f"of {whom_measured(row)} with {row.setting} ({numbers})"
+    if row.beats_interpolation:
+        yield _note(f"Such results were nearer to the truth than the low-resolution target, interpolated, {alike}.")
+    else:
+        yield _caution(f"Such results are not better than the low-resolution target, interpolated: {alike}.")
+
+
+def whom_measured(row: RouteQuality | SuperResolutionQuality) -> str:
     """``4 validation people``."""
     split = "validation" if row.split == "val" else row.split
     return f"{row.num_cases} {split} {'person' if row.num_cases == 1 else 'people'}"

@@ -22,7 +22,7 @@ from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.io import write_volume
 from MRTranslateLib.models.bundle import write_bundle
 from MRTranslateLib.models.card import RouteQuality
-from MRTranslateLib.models.components import AttentionQuality
+from MRTranslateLib.models.components import AttentionQuality, Components, SuperResolutionCard, SuperResolutionQuality
 from MRTranslateLib.models.limits import RobustnessLimit
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.phantoms import brain_grid, make_phantom
@@ -552,6 +552,59 @@ def test_with_a_low_resolution_target_it_is_said_what_looked_at_it_and_what_did_
     note = said(with_low, "note", places=(place("erasure", 1.0),))
     assert "measured without a low-resolution target" in note
     assert "For the checks the low-resolution FLAIR counted as a source" in note
+
+
+def gain(brain=(30.0, 28.0), lesion=(31.0, 29.0), thickness_mm=5.0):
+    return SuperResolutionQuality(
+        sources=(T1W,),
+        target=FLAIR,
+        split="val",
+        in_plane_ratio=1,
+        slice_thickness_mm=thickness_mm,
+        num_cases=4,
+        brain_psnr=brain[0],
+        brain_ssim=0.9,
+        lesion_psnr=lesion[0],
+        synthesis_brain_psnr=18.0,
+        synthesis_brain_ssim=0.6,
+        synthesis_lesion_psnr=16.0,
+        interpolation_brain_psnr=brain[1],
+        interpolation_brain_ssim=0.9,
+        interpolation_lesion_psnr=lesion[1],
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "weight", "text"),
+    [
+        (gain(), "note", "were nearer to the truth than the low-resolution target, interpolated, of 4 validation"),
+        (gain(lesion=(28.0, 29.0)), "caution", "are not better than the low-resolution target, interpolated"),
+        (None, "unknown", "What a low-resolution target like this one gains on this route was not measured"),
+    ],
+)
+def test_with_a_low_resolution_target_it_is_said_what_such_a_one_gains_and_nothing_of_translation(
+    record, row, weight, text
+):
+    with_low = msgspec.structs.replace(record, low_resolution=LOW)
+    of = model(super_resolution_quality=row)
+    assert text in said(with_low, weight, of=of)
+    assert "regression" not in said(with_low, "note", of=of) + said(with_low, "caution", of=of)
+
+
+@pytest.mark.parametrize(("voxel_size", "thickness_mm"), [((1, 1, 4), 5.0), ((1, 1, 3.2), 3.0), ((1, 1, 12), None)])
+def test_the_acquisition_most_like_that_of_the_result_is_told_of(record, coarse_bundle, voxel_size, thickness_mm):
+    rows = (gain(thickness_mm=3.0), gain(thickness_mm=5.0))
+    branch = SuperResolutionCard(
+        parameters={}, in_plane_ratios=(2,), slice_thickness_mm=(3.0, 5.0), thick_slices_start="acquired"
+    )
+    card = msgspec.structs.replace(
+        coarse_bundle.card, components=Components(super_resolution=branch), super_resolution_quality=rows
+    )
+    low = msgspec.structs.replace(LOW, voxel_size=voxel_size)
+    images = images_with(Volume(np.full((8, 9, 6), 1.0, np.float32), np.eye(4)))
+    report = translation_report(msgspec.structs.replace(record, low_resolution=low), card, images, lesion_mask=None)
+    found = report.model.super_resolution_quality
+    assert (None if found is None else found.slice_thickness_mm) == thickness_mm
 
 
 def images_with(acquired):
