@@ -593,7 +593,8 @@ def test_with_a_low_resolution_target_it_is_said_what_such_a_one_gains_and_nothi
 
 @pytest.mark.parametrize(("voxel_size", "thickness_mm"), [((1, 1, 4), 5.0), ((1, 1, 3.2), 3.0), ((1, 1, 12), None)])
 def test_the_acquisition_most_like_that_of_the_result_is_told_of(record, coarse_bundle, voxel_size, thickness_mm):
-    rows = (gain(thickness_mm=3.0), gain(thickness_mm=5.0))
+    given = tuple(source.contrast for source in record.sources)
+    rows = tuple(msgspec.structs.replace(gain(thickness_mm=mm), sources=given) for mm in (3.0, 5.0))
     branch = SuperResolutionCard(
         parameters={}, in_plane_ratios=(2,), slice_thickness_mm=(3.0, 5.0), thick_slices_start="acquired"
     )
