@@ -88,7 +88,7 @@ def attacked_row(victim: Victim, other: Victim | None, bounds: Bounds) -> list[f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
-    parser.add_argument("--epsilon", nargs="+", type=float, default=[2, 4, 8, 16, 32], help="in 1/255")
+    parser.add_argument("--epsilon", nargs="+", type=float, default=[1, 2, 4, 8, 16], help="in 1/255")
     parser.add_argument("--slices", type=int, default=16)
     arguments = parser.parse_args()
     victims = [Victim(run, arguments.slices) for run in arguments.runs]

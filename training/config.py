@@ -362,7 +362,8 @@ class AttackConfig(Section, frozen=True, kw_only=True):
         num_candidates: Perturbations tried per step by ``worst_of_k``, queries by ``score_search``.
         max_level: Of the perturbation bank, reached at the end of the curriculum.
         curriculum_steps: Steps over which the level rises to the top.
-        epsilon: Largest change of a voxel for the additive attackers, 0..1 units.
+        epsilon: Largest change of a voxel for the additive attackers at the end of the curriculum, which begins with
+            half of it; 0..1 units, 8/255 in METHODS.
         directions: In which ``score_search`` tries: ``gaussian`` is NES, ``rademacher`` SPSA.
         grid: Cosines per axis of its field, 8 to 16 in METHODS.
     """

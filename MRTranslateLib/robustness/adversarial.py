@@ -20,7 +20,7 @@ from MRTranslateLib.inference.slices import stack_slices
 from MRTranslateLib.networks.generator import SourceSlices, one_hot
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.robustness.attack.base import Attack, Budget, Predict, error_score
-from MRTranslateLib.robustness.attack.bounds import EVALUATION_LINF, Bounds
+from MRTranslateLib.robustness.attack.bounds import Bounds
 from MRTranslateLib.robustness.attack.score_search import ScoreSearch
 from MRTranslateLib.robustness.case import Case
 
@@ -130,7 +130,7 @@ def search_worst_case(
     clean = levelled(made)
     truth = clean if case.reference is None else padded(case.reference[chosen])
     score = error_score(predict, truth, brain)
-    bounds = Bounds(EVALUATION_LINF[settings.level - 1])
+    bounds = Bounds.of_level(settings.level)
 
     def attacked(num_queries: int) -> Attack:
         return ScoreSearch().attack(slices.images, brain, score, Budget(num_queries, bounds), seed=settings.seed)
@@ -140,7 +140,7 @@ def search_worst_case(
     gain = float((found.score - found.clean_score).mean())
     result = AdversarialResult(
         settings=settings,
-        max_change=EVALUATION_LINF[settings.level - 1],
+        max_change=bounds.linf or 0.0,
         min_psnr_db=bounds.min_psnr_db,
         min_ssim=bounds.min_ssim,
         score="change" if case.reference is None else "error",

@@ -1,5 +1,7 @@
 """Every limit holds after projection, whatever was proposed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -104,3 +106,15 @@ def test_limits_out_of_range_are_refused():
         Bounds(2)
     with pytest.raises(ValueError, match=r"an SSIM below 1, got 28.0, 1"):
         Bounds(None, min_ssim=1)
+
+
+def test_the_highest_level_may_use_the_change_it_is_given():
+    images, brain = torch.full((1, 1, 24, 24), 0.5), torch.ones(1, 1, 24, 24)
+    signs = torch.randint(2, images.shape, generator=torch.Generator().manual_seed(1)) * 2.0 - 1
+    used = []
+    for level in (4, 5):
+        bounds = Bounds.of_level(level)
+        loose = dataclasses.replace(bounds, min_ssim=-0.5)  # of a flat image noise leaves no structure at all
+        used.append(float((project(images + signs, images, brain, loose) - images).abs().max()))
+    assert used[0] == pytest.approx(8 / 255, rel=1e-3)
+    assert used[1] == pytest.approx(16 / 255, rel=1e-3)

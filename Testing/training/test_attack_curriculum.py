@@ -36,11 +36,11 @@ def test_an_accuracy_that_is_no_number_holds_the_level():
 
 def test_the_voxel_bound_follows_the_level():
     curriculum = SeverityCurriculum(30.0)
-    assert curriculum.linf == pytest.approx(4 / 255)
+    assert curriculum.bound(8 / 255) == pytest.approx(4 / 255)
     curriculum.advance(0.15)
-    assert curriculum.linf == pytest.approx(6 / 255)
+    assert curriculum.bound(8 / 255) == pytest.approx(6 / 255)
     curriculum.advance(1)
-    assert curriculum.linf == pytest.approx(8 / 255)
+    assert curriculum.bound(8 / 255) == pytest.approx(8 / 255)
 
 
 def test_it_resumes_exactly():

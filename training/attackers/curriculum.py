@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from MRTranslateLib.robustness.attack.bounds import TRAINING_LINF
-
 
 class SeverityCurriculum:
     """Raises the level from 0 to its maximum over the first part of the attack phase, unless clean accuracy suffers.
@@ -51,11 +49,9 @@ class SeverityCurriculum:
         self.is_held = not self.clean_psnr_db - clean_psnr_db <= self.max_clean_loss_db
         return self.is_held
 
-    @property
-    def linf(self) -> float:
-        """The L-infinity bound of this level, from 4/255 to 8/255 for images of 0..1."""
-        first, last = TRAINING_LINF
-        return first + (last - first) * self.level / self.max_level
+    def bound(self, largest: float) -> float:
+        """The L-infinity bound at this level, from half of the largest on: in METHODS from 4/255 to 8/255."""
+        return largest * (1 + self.level / self.max_level) / 2
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes, for exact resuming; JSON types."""

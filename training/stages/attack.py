@@ -73,7 +73,7 @@ class Attack:
         weight = batch.brain * batch.target_code[:, :, None, None]
         score = error_score(lambda images: self._predict(batch, images), batch.truth, weight)
         is_physical = self.settings.attacker == "worst_of_k"
-        linf = None if is_physical else self.settings.epsilon * self.curriculum.level / self.settings.max_level
+        linf = None if is_physical else self.curriculum.bound(self.settings.epsilon)
         # One question is for the clean images; the others are candidates.
         budget = Budget(max(2, 1 + self.settings.num_candidates), Bounds(linf), level)
         if self.attacker is None:

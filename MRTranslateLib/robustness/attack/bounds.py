@@ -12,10 +12,10 @@ from torch import Tensor
 
 from MRTranslateLib.robustness.perturbations.acquisitions import brain_of
 
-TRAINING_LINF = (4 / 255, 8 / 255)
-"""L-infinity bound at the beginning and at the end of the curriculum."""
 EVALUATION_LINF = (1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255)
 """L-infinity bound of severity 1..5 in evaluation."""
+WORST_MIN_PSNR_DB = 24.0
+"""At the highest severity, whose bound no attack could use within the usual floor (METHODS 1.6)."""
 WINDOW_VOXELS = 11
 WINDOW_SIGMA = 1.5
 C1, C2 = 0.01**2, 0.03**2
@@ -41,6 +41,12 @@ class Bounds:
     linf: float | None
     min_psnr_db: float = 28.0
     min_ssim: float = 0.85
+
+    @classmethod
+    def of_level(cls, level: int) -> Bounds:
+        """Those of a severity in evaluation, 1..5."""
+        linf = EVALUATION_LINF[level - 1]
+        return cls(linf, WORST_MIN_PSNR_DB) if level == len(EVALUATION_LINF) else cls(linf)
 
     def __post_init__(self) -> None:
         if self.linf is not None and not 0 <= self.linf <= 1:
