@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import statistics
 import time
 from dataclasses import dataclass
@@ -205,6 +206,10 @@ def measure(training: Training, slices: Slices) -> dict[str, float]:
     }
 
 
+def _spread(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else math.nan
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1)
@@ -220,11 +225,12 @@ def main() -> None:
         for weighting in WEIGHTINGS:
             training = copy.deepcopy(base)
             training.run(seen, arguments.steps, weighting)
-            rows[weighting] += [measure(training, slices) for slices in unseen]
-    print(f"{'mean over people and seeds':30}" + "".join(f"{weighting:>14}" for weighting in WEIGHTINGS))
+            people = [measure(training, slices) for slices in unseen]
+            rows[weighting].append({name: statistics.mean(row[name] for row in people) for name in people[0]})
+    print(f"{'mean over people, ± over seeds':30}" + "".join(f"{weighting:>14}" for weighting in WEIGHTINGS))
     for name in rows["uniform"][0]:
         values = [[row[name] for row in rows[weighting]] for weighting in WEIGHTINGS]
-        print(f"{name:30}" + "".join(f"{statistics.mean(v):8.3f} ±{statistics.pstdev(v):5.3f}" for v in values))
+        print(f"{name:30}" + "".join(f"{statistics.mean(v):8.3f} ±{_spread(v):5.3f}" for v in values))
     print(f"seeds: {arguments.seeds}, steps: {arguments.steps}, processor time: {time.process_time():.0f} s")
 
 

@@ -10,6 +10,7 @@ was trained on: minutes on one core, a proof of learning.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 from pathlib import Path
@@ -72,7 +73,7 @@ def main() -> None:
             for way, predict in remedies(load_checkpoint(run.folder), where=folder).items():
                 for score in score_routes(predict, test, ROUTES):
                     row = found.setdefault((route_name(score.route), way), [])
-                    row.append((score.flicker or 0.0, score.brain_psnr))
+                    row.append((math.nan if score.flicker is None else score.flicker, score.brain_psnr))
     for (route, way), row in sorted(found.items()):
         flicker, psnr = (statistics.fmean(column) for column in zip(*row, strict=True))
         print(f"{route:16} {way:24} flicker {flicker:.3f}  brain PSNR {psnr:.2f} dB")
