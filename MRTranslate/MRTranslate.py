@@ -23,11 +23,15 @@ if importlib.util.find_spec("MRTranslateLib") is None:  # in a source checkout t
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from MRTranslateGui.Console import Console
+from MRTranslateGui.Layouts import registerLayouts
 from MRTranslateGui.NodeFacts import guessFromScene
 from MRTranslateGui.Panel import Panel
 from MRTranslateGui.ParameterNode import ParameterNode
 from MRTranslateGui.SampleDataSources import loadPhantom, registerSampleData
 from MRTranslateGui.SyntheticLabel import SyntheticLabel
+
+BEFORE_SELECTORS = 100.0
+"""Priority of an observer that is told before Slicer's node selectors, which have 10 at most."""
 
 
 class MRTranslate(ScriptedLoadableModule):
@@ -49,12 +53,20 @@ class MRTranslate(ScriptedLoadableModule):
         self.parent.acknowledgementText = _("The models name the data they were trained on in their cards.")
         self.syntheticLabel = SyntheticLabel()
         slicer.app.connect("startupCompleted()", self.onStartupCompleted)
+        slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
 
     def onStartupCompleted(self) -> None:
-        """What needs the other modules: sample data, and the label on whatever a scene brings with it."""
+        """The views are there now, and the other modules."""
+        self.watchViews()
         registerSampleData()
+
+    def watchViews(self) -> None:
+        """Be ready for whatever a scene brings: its layout is known, its synthetic volumes are labelled.
+
+        Called by the panel too, since a module that is loaded into a running Slicer hears of no start.
+        """
         self.syntheticLabel.start()
-        slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
+        registerLayouts()
 
     def _onModuleAboutToBeUnloaded(self, name: str) -> None:
         if name == "MRTranslate":
@@ -73,6 +85,7 @@ class MRTranslateWidget(ScriptedLoadableModuleWidget, slicer.util.VTKObservation
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
+        slicer.modules.MRTranslateInstance.watchViews()
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MRTranslate.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
@@ -83,6 +96,7 @@ class MRTranslateWidget(ScriptedLoadableModuleWidget, slicer.util.VTKObservation
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneChanged)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved, priority=BEFORE_SELECTORS)
         self.onSceneChanged()
 
     def cleanup(self) -> None:
@@ -95,14 +109,32 @@ class MRTranslateWidget(ScriptedLoadableModuleWidget, slicer.util.VTKObservation
         self.onSceneChanged()
         self.panel.guessIfEmpty()
 
+    def exit(self) -> None:
+        """Other modules find views and windows as they were."""
+        self.panel.closeViews()
+
     def onSceneStartClose(self, _caller: Any = None, _event: Any = None) -> None:
         """A result of the old scene must not land in the new one."""
         self.logic.runner.cancel()
         self._setParameters(None)
 
     def onSceneChanged(self, _caller: Any = None, _event: Any = None) -> None:
-        """Bind the panel to the present scene's parameter node."""
-        self._setParameters(ParameterNode(self.logic.getParameterNode()))
+        """Bind the panel to the present scene's parameter node, once."""
+        node = self.logic.getParameterNode()
+        if self._parameters is not None and self._parameters.parameterNode is node:
+            node.Modified()  # an import may have brought nodes that it refers to
+        else:
+            self._setParameters(ParameterNode(node))
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, _caller: Any, _event: Any, node: Any) -> None:
+        """Nothing takes the place of a deleted node: Slicer's selectors would move on to its neighbour."""
+        if self._parameters is None:
+            return
+        with slicer.util.NodeModify(self._parameters.parameterNode):
+            for name in self._parameters.allParameters:
+                if self._parameters.getValue(name) is node:
+                    self._parameters.setValue(name, None)
 
     def onReload(self) -> None:
         """Forget our packages too, so that Reload loads all of the module's code again."""
@@ -116,9 +148,15 @@ class MRTranslateWidget(ScriptedLoadableModuleWidget, slicer.util.VTKObservation
             self.removeObserver(self._parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
         self._parameters = parameters
         if parameters is not None:
-            self._guiTag = parameters.connectGui(self.ui)
+            # Not connectGui, which binds the same widgets but returns no tag to unbind them (Slicer issue 7547).
+            self._guiTag = parameters.connectParametersToGui(self._boundWidgets())
             self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
         self.panel.setParameters(parameters)
+
+    def _boundWidgets(self) -> dict[str, Any]:
+        """The ``.ui`` file's widgets by the parameter that they show."""
+        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
+        return {name: widget for name, widget in named.items() if name}
 
     def _onParameters(self, _caller: Any = None, _event: Any = None) -> None:
         self.panel.update()

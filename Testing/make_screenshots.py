@@ -117,7 +117,7 @@ def photograph_result(take: Photographer) -> None:
 
 
 def photograph_trust(take: Photographer) -> None:
-    """All that the model measures, its maps over the anatomy, the lesion outlined, the first candidate in the views."""
+    """All that the model measures, its maps over the anatomy, the lesion outlined, the views at the first candidate."""
     ui = take.ui
     take.open_sections("trust")
     for box in (ui.wantsAttentionCheckBox, ui.wantsUncertaintyCheckBox, ui.wantsChecksCheckBox):
@@ -128,8 +128,8 @@ def photograph_trust(take: Photographer) -> None:
     ui.applyButton.click()
     take.wait_for_end()
     ui.lesionOutlineCheckBox.click()
+    take.show_slice()
     ui.nextCandidateButton.click()
-    take.show_slice()  # the first candidate lies at the lower end of the brain
     for kind in ("uncertainty", "attention"):
         ui.heatMapComboBox.setCurrentText(kind)
         take.window(f"trust_{kind}")

@@ -1,4 +1,4 @@
-"""The places to look at: choosing one jumps all slice views there."""
+"""The places to look at: choosing one jumps all slice views there, and its mark stands out from the others'."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class CandidateList:
 
     def onRowChanged(self, row: int) -> None:
         self._showChoice(row)
+        self._highlight(row)
         self._jump(row)
 
     def onItemClicked(self, _item: Any) -> None:
@@ -73,6 +74,13 @@ class CandidateList:
         points.GetNthControlPointPositionWorld(candidate.index, position)  # where it is now, should it have been moved
         sliceNode = slicer.vtkMRMLSliceNode
         sliceNode.JumpAllSlices(slicer.mrmlScene, *position, sliceNode.CenteredJumpSlice)
+
+    def _highlight(self, row: int) -> None:
+        """Points that are not selected are drawn dim."""
+        for index, candidate in enumerate(self._candidates):
+            points = slicer.mrmlScene.GetNodeByID(candidate.listID)
+            if points is not None and candidate.index < points.GetNumberOfControlPoints():
+                points.SetNthControlPointSelected(candidate.index, row < 0 or index == row)
 
     def _showChoice(self, row: int) -> None:
         chosen = self._candidates[row].description if 0 <= row < len(self._candidates) else ""

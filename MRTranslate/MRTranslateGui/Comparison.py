@@ -5,7 +5,7 @@ Leaving the comparison gives back the layout and the display windows that were t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,28 +16,23 @@ import slicer.util
 from slicer.i18n import tr as _
 
 from .ColorTable import colorTable
+from .Layouts import COMPARISON, COMPARISON_WITH_REFERENCE, REFERENCE_TAG, SOURCE_TAG, SYNTHETIC_TAG, OwnLayout
 from .Results import SYNTHETIC_ATTRIBUTE, TARGET_ATTRIBUTE, WRITTEN_UNIT, estimatedUnit, setWindow
 from .RevealCurtain import RevealCurtain
-from .SceneExchange import ijkToWorld
+from .SceneExchange import lieOnOneGrid
 
-LAYOUT_ID = 24710
-"""Plus the number of views: our layouts; above 100 as Slicer asks, and far from other extensions'."""
-VIEW_GROUP = 2471
-"""Views of one group are linked with each other and not with the rest."""
 FLICKER_MSEC = 500
 DIFFERENCE_RANGE = 0.5
 """Shown difference, relative to the brain's 99.5th percentile: beyond it colours are saturated."""
 _DIFFERENCE_COLORS_TAG = "MRTranslateDifference"
-_VIEW_COLORS = {"MRTranslateSynthetic": "#C04040"}
 
 
 @dataclass(frozen=True)
 class Pane:
-    """One view of the comparison: what it shows, how it is headed, and the value that is shown brightest."""
+    """One view of the comparison: what it shows, and the brain's 99.5th percentile there, which is shown brightest."""
 
     volume: Any
     tag: str
-    label: str
     unit: float
 
 
@@ -48,7 +43,15 @@ class Comparison:
         isOpen: Whether our layout is shown.
     """
 
-    def __init__(self, synthetic: Any, source: Any, reference: Any | None, *, sourceUnit: float | None = None) -> None:
+    def __init__(
+        self,
+        synthetic: Any,
+        source: Any,
+        reference: Any | None,
+        *,
+        sourceUnit: float | None = None,
+        onLeft: Callable[[], None] | None = None,
+    ) -> None:
         """Prepare to compare; nothing changes on screen.
 
         Args:
@@ -56,15 +59,16 @@ class Comparison:
             source: Its first source.
             reference: A real scan of the same contrast, None without.
             sourceUnit: 99.5th percentile of the brain in the source; estimated if None.
+            onLeft: Called when the comparison has closed because the user chose another layout.
         """
-        self.isOpen = False
         self._panes = [
-            Pane(source, "MRTranslateSource", _("Source"), sourceUnit or estimatedUnit(source)),
-            Pane(synthetic, "MRTranslateSynthetic", _("SYNTHETIC"), WRITTEN_UNIT),
+            Pane(source, SOURCE_TAG, sourceUnit or estimatedUnit(source, brain=synthetic)),
+            Pane(synthetic, SYNTHETIC_TAG, WRITTEN_UNIT),
         ]
         if reference is not None:
-            self._panes.append(Pane(reference, "MRTranslateReference", _("Reference"), estimatedUnit(reference)))
-        self._formerLayout: int | None = None
+            self._panes.append(Pane(reference, REFERENCE_TAG, estimatedUnit(reference, brain=synthetic)))
+        self._layout = OwnLayout(COMPARISON if reference is None else COMPARISON_WITH_REFERENCE, self._onLayoutLeft)
+        self._onLeft = onLeft
         self._formerWindows: list[tuple[str, float, float, bool]] = []
         self._difference: Any | None = None
         self._curtain: RevealCurtain | None = None
@@ -72,21 +76,16 @@ class Comparison:
         self._timer.setInterval(FLICKER_MSEC)
         self._timer.connect("timeout()", self._flick)
 
+    @property
+    def isOpen(self) -> bool:
+        return self._layout.isShown
+
     def open(self) -> None:
         """Show the views side by side, linked, on one slice and with one window."""
         if self.isOpen:
             return
-        layout = _layoutNode()
-        self._formerLayout = layout.GetViewArrangement()
         self._equalizeWindows()
-        layoutID = LAYOUT_ID + len(self._panes)
-        description = layoutDescription(self._panes)
-        if not layout.IsLayoutDescription(layoutID):
-            layout.AddLayoutDescription(layoutID, description)
-        elif layout.GetLayoutDescription(layoutID) != description:
-            layout.SetLayoutDescription(layoutID, description)
-        slicer.app.layoutManager().setLayout(layoutID)
-        self.isOpen = True
+        self._layout.open()
         showLinked(self._panes)
 
     def close(self) -> None:
@@ -94,18 +93,13 @@ class Comparison:
         self.setFlicker(False)
         self.setCurtain(False, 0.0)
         self.setDifference(False)
-        if not self.isOpen:
-            return
-        self.isOpen = False
-        for nodeID, window, level, automatic in self._formerWindows:
+        windows, self._formerWindows = self._formerWindows, []
+        for nodeID, window, level, automatic in windows:
             node = slicer.mrmlScene.GetNodeByID(nodeID)
             if node is not None and node.GetDisplayNode() is not None:
                 setWindow(node, window, level)
                 node.GetDisplayNode().SetAutoWindowLevel(automatic)
-        layout = _layoutNode()
-        ours = layout is not None and LAYOUT_ID < layout.GetViewArrangement() <= LAYOUT_ID + 3
-        if ours and self._formerLayout is not None:
-            slicer.app.layoutManager().setLayout(self._formerLayout)
+        self._layout.close()
 
     def setDifference(self, shown: bool) -> str | None:
         """Show synthetic minus reference in the synthetic view; returns a sentence if that cannot be done."""
@@ -119,7 +113,7 @@ class Comparison:
         if len(self._panes) < 3:
             return _("There is no reference to subtract: choose one under Optional inputs.")
         synthetic, reference = self._panes[1], self._panes[2]
-        if not _sameGrid(synthetic.volume, reference.volume):
+        if not lieOnOneGrid(synthetic.volume, reference.volume):
             return _("The reference lies on another grid than the result: resample it onto {source} first.").format(
                 source=self._panes[0].volume.GetName()
             )
@@ -153,6 +147,11 @@ class Comparison:
             manager = slicer.app.layoutManager()
             self._curtain = RevealCurtain(manager.sliceWidget(self._panes[1].tag), manager.sliceWidget(other.tag))
         self._curtain.setPosition(position)
+
+    def _onLayoutLeft(self) -> None:
+        self.close()
+        if self._onLeft is not None:
+            self._onLeft()
 
     def _flick(self) -> None:
         if not self.isOpen or slicer.mrmlScene.GetNodeByID(self._panes[1].volume.GetID()) is None:
@@ -194,26 +193,8 @@ def showLinked(panes: Sequence[Pane]) -> None:
         widget.mrmlSliceCompositeNode().SetLinkedControl(True)
 
 
-def layoutDescription(panes: Sequence[Pane]) -> str:
-    """The layout as Slicer's XML: the panes from left to right."""
-    views = "".join(f"<item>{sliceViewXml(pane, VIEW_GROUP)}</item>" for pane in panes)
-    return f'<layout type="horizontal" split="true">{views}</layout>'
-
-
-def sliceViewXml(pane: Pane, group: int) -> str:
-    """A slice view of a layout; views of one group are linked with each other."""
-    return (
-        f'<view class="vtkMRMLSliceNode" singletontag="{pane.tag}">'
-        '<property name="orientation" action="default">Axial</property>'
-        f'<property name="viewlabel" action="default">{pane.label}</property>'
-        f'<property name="viewcolor" action="default">{_VIEW_COLORS.get(pane.tag, "#707070")}</property>'
-        f'<property name="viewgroup" action="default">{group}</property>'
-        "</view>"
-    )
-
-
 def differenceVolume(synthetic: Pane, reference: Pane) -> Any:
-    """A new volume: synthetic minus reference, each relative to its brain's 99.5th percentile."""
+    """A new volume: synthetic minus reference, each relative to its pane's ``unit``; 0 where the synthetic one is."""
     difference = slicer.util.arrayFromVolume(synthetic.volume).astype(np.float32)
     difference *= np.float32(1 / synthetic.unit)
     real = slicer.util.arrayFromVolume(reference.volume)
@@ -239,13 +220,3 @@ def _differenceColors() -> Any:
     red, blue, opaque = np.maximum(strength, 0), np.maximum(-strength, 0), np.ones_like(strength)
     rgba = np.stack([red, 0.35 * np.abs(strength), blue, opaque], axis=1)
     return colorTable(_DIFFERENCE_COLORS_TAG, "MRTranslate difference", rgba, saved=False)
-
-
-def _sameGrid(first: Any, second: Any) -> bool:
-    if first.GetImageData().GetDimensions() != second.GetImageData().GetDimensions():
-        return False
-    return bool(np.abs(ijkToWorld(first) - ijkToWorld(second)).max() < 1e-3)
-
-
-def _layoutNode() -> Any:
-    return slicer.app.layoutManager().layoutLogic().GetLayoutNode()

@@ -77,7 +77,7 @@ class Console:
             lowResolution: Volume node of an acquired low-resolution target, for models that use one.
             brainMask: Segmentation or labelmap node; None to find the brain.
             reference: Real scan of the target, remembered on the result for comparing and scoring.
-            outputVolume: Scalar volume node to fill; None for a new one with a speaking name.
+            outputVolume: Empty or synthetic scalar volume node to fill; None for a new one with a speaking name.
             attention: Make an attention map too, for models that do.
             attentionVolume: Scalar volume node for it; None for a new one.
             uncertainty: Make a map of the 90 % interval's half-width too, for models that were calibrated.

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from . import Results
 from .ColorTable import colorTable
+from .ShownViews import shownSliceViews
 
 HEAT_COLORS = "vtkMRMLPETProceduralColorNodePET-Heat"
 UNCERTAINTY_COLORS_TAG = "MRTranslateUncertainty"
@@ -22,7 +23,7 @@ LABEL_FORMAT = "%5.4g"
 
 
 def showMap(volume: Any, *, threshold: float, opacity: float) -> None:
-    """Lay a map over whatever the slice views show.
+    """Lay a map over whatever the layout's slice views show.
 
     Args:
         volume: Attention map, 0..1 or 0..1000 as files hold it, or uncertainty map in the result's unit; 0 is no
@@ -43,7 +44,7 @@ def showMap(volume: Any, *, threshold: float, opacity: float) -> None:
         display.SetApplyThreshold(True)
         top = max(high, volume.GetImageData().GetScalarRange()[1])  # what saturates the colours is drawn all the same
         display.SetThreshold(low + threshold * (high - low), top)
-    for composite in _compositeNodes():
+    for composite, _sliceNode in shownSliceViews():
         if composite.GetForegroundVolumeID() != volume.GetID():
             composite.SetForegroundVolumeID(volume.GetID())
         composite.SetForegroundOpacity(opacity)
@@ -52,7 +53,7 @@ def showMap(volume: Any, *, threshold: float, opacity: float) -> None:
 
 def hideMap(volume: Any) -> None:
     """Take the map off all slice views; the volume stays."""
-    for composite in _compositeNodes():
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
         if composite.GetForegroundVolumeID() == volume.GetID():
             composite.SetForegroundVolumeID(None)
             composite.SetForegroundOpacity(0.0)
@@ -72,7 +73,7 @@ def rangeOf(volume: Any) -> tuple[float, float]:
 def titleOf(volume: Any) -> str:
     """What the legend's numbers are, with their unit."""
     if _isUncertainty(volume):
-        return _("90 % interval: ±, 1000 = brightest brain")
+        return _("9 of 10 errors are smaller;\nthe brain's brightest is 1000")
     return _("Attention: 0 easy, 1 hard to get right")
 
 
@@ -99,7 +100,3 @@ def _showLegend(display: Any, title: str) -> None:
         legend.SetNumberOfLabels(3)
         legend.SetLabelFormat(LABEL_FORMAT)
         legend.SetVisibility(True)
-
-
-def _compositeNodes() -> list[Any]:
-    return slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")

@@ -10,6 +10,7 @@ import slicer
 import slicer.util
 
 from .ColorTable import colorTable
+from .ShownViews import shownSliceViews
 
 OUTLINE_COLOR = (0.2, 1.0, 0.4, 1.0)
 """Of labels that have no colours of their own: green stands out from both heat maps."""
@@ -24,7 +25,7 @@ class LesionOutline:
         self._undo: dict[str, Callable[[], None]] = {}
 
     def show(self, node: Any | None) -> None:
-        """Outline this segmentation or labelmap in all slice views, new ones included; None for nothing."""
+        """Outline this segmentation, or this labelmap in the layout's slice views; None for nothing."""
         if node is None or node.GetID() != self._nodeID:
             self._giveBack()
         if node is None:
@@ -52,10 +53,7 @@ class LesionOutline:
             rgba[0] = 0.0
             colors = colorTable("MRTranslateLesion", "MRTranslate lesion", rgba, saved=True)
             node.GetDisplayNode().SetAndObserveColorNodeID(colors.GetID())
-        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-            sliceNode = _sliceNodeOf(composite)
-            if sliceNode is None:
-                continue
+        for composite, sliceNode in shownSliceViews():
             if composite.GetID() not in self._undo:
                 formerLabels = {name: getattr(composite, f"Get{name}")() for name in ("LabelVolumeID", "LabelOpacity")}
                 formerSlice = {"UseLabelOutline": sliceNode.GetUseLabelOutline()}
@@ -77,9 +75,3 @@ def _apply(node: Any, settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         if getattr(node, f"Get{name}")() != value:
             getattr(node, f"Set{name}")(value)
-
-
-def _sliceNodeOf(composite: Any) -> Any | None:
-    """The slice node of the same view."""
-    nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
-    return next((node for node in nodes if node.GetLayoutName() == composite.GetLayoutName()), None)

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from . import Results
 from .Comparison import Comparison
+from .NodeFacts import doubtOfReference
 from .ParameterNode import ParameterNode
 
 MODES = ("difference", "flicker", "curtain")
@@ -73,6 +74,12 @@ class LookingSection:
         if comparison is not None:
             comparison.close()
 
+    def renewComparison(self) -> None:
+        """The compared volume was filled anew: open again on what it holds now, without difference of the former."""
+        if self._comparison is not None:
+            self.closeComparison()
+            self.ui.compareButton.setChecked(True)
+
     def onCompareToggled(self, checked: bool) -> None:
         volume, source, reference = self.compared()
         if not checked:
@@ -82,7 +89,9 @@ class LookingSection:
         if volume is None or source is None or slicer.app.layoutManager() is None:
             self._check(self.ui.compareButton, False)
             return
-        self._comparison = Comparison(volume, source, reference, sourceUnit=_sourceUnit(volume))
+        self._comparison = Comparison(
+            volume, source, reference, sourceUnit=_sourceUnit(volume), onLeft=self._onComparisonLeft
+        )
         self._comparedIDs = _ids(volume, source, reference)
         self._comparison.open()
 
@@ -114,6 +123,10 @@ class LookingSection:
         if volume is not None and reference is not None:
             self._onScore(volume, reference)
 
+    def _onComparisonLeft(self) -> None:
+        self.closeComparison()
+        self.update()
+
     def _explain(self, volume: Any, reference: Any) -> None:
         if volume is None:
             text = _("Make a synthetic volume first, or choose one under Outputs.")
@@ -121,13 +134,17 @@ class LookingSection:
             text = Results.describe(volume) + " " + _("With a real reference, difference and scores are possible.")
         else:
             text = Results.describe(volume)
-        self.ui.lookingNote.setText(" ".join((text, *self._legend(reference))))
+        doubt = "" if volume is None else doubtOfReference(reference, volume.GetAttribute(Results.TARGET_ATTRIBUTE))
+        self.ui.lookingNote.setText(" ".join(part for part in (text, *self._legend(reference), doubt) if part))
 
     def _legend(self, reference: Any) -> list[str]:
         """How to read the synthetic view as it is drawn now."""
         other = _("the source") if reference is None else _("the reference")
         texts = {
-            "difference": _("Red is brighter than {other}, blue is darker."),
+            "difference": _(
+                "Red is brighter than {other}, blue is darker, black is equal; colours are full from a difference of "
+                "half the brain's brightest."
+            ),
             "flicker": _("The view SYNTHETIC swaps twice a second with {other}."),
             "curtain": _("In the view SYNTHETIC, what is right of the edge is {other}."),
         }

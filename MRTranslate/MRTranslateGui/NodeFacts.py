@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import slicer
 import slicer.util
+from slicer.i18n import tr as _
 
 from .Results import isSynthetic
-from .RoleGuess import RoleGuesses, VolumeFacts, doubtOf, guessRoles
+from .RoleGuess import RoleGuesses, VolumeFacts, doubtOf, guessRole, guessRoles
 
 INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"
 _TEXT_TAGS = {"0008,103e": "series description", "0018,1030": "protocol name"}
@@ -23,6 +25,11 @@ COARSE_MM = 4.0
 
 def factsOf(node: Any) -> VolumeFacts:
     """Everything known of one scalar volume node."""
+    return replace(namesOf(node), likely=_likelyContrasts(node))
+
+
+def namesOf(node: Any) -> VolumeFacts:
+    """What people and scanner wrote about one scalar volume node; its voxels are not looked at."""
     tags = _tagsOf(node)
     texts = (node.GetName() or "", *(tags.get(tag, "") for tag in _TEXT_TAGS))
     return VolumeFacts(
@@ -35,7 +42,6 @@ def factsOf(node: Any) -> VolumeFacts:
         scanningSequence=tags.get(_SEQUENCE, ""),
         contrastAgent=tags.get(_AGENT, ""),
         synthetic=isSynthetic(node),
-        likely=_likelyContrasts(node),
     )
 
 
@@ -50,6 +56,16 @@ def guessFromScene() -> tuple[RoleGuesses, list[str]]:
     }
     guesses = guessRoles(facts.values())
     return guesses, [role for role, nodeID in guesses.chosen.items() if doubtOf(facts[nodeID], role)]
+
+
+def doubtOfReference(reference: Any | None, target: str) -> str:
+    """A sentence if a reference is named like another contrast than ``target``; empty if not."""
+    named = None if reference is None else guessRole(namesOf(reference))
+    if named is None or not target or named == target:
+        return ""
+    return _("By its name the reference {name} is {named}, not {target}: check it under Optional inputs.").format(
+        name=reference.GetName(), named=named, target=target
+    )
 
 
 def _tagsOf(node: Any) -> dict[str, str]:

@@ -21,7 +21,6 @@ from slicer.i18n import tr as _
 REQUESTER = "MRTranslate"
 KEPT_AS_SLICER_HAS_THEM = ("numpy", "scipy", "SimpleITK", "requests", "torch")
 """Never named to pip: another version of these breaks Slicer or other extensions."""
-TORCH_REQUIREMENT = ">=2.6"
 _OFFLINE_SIGNS = (
     "no matching distribution",
     "max retries",
@@ -48,6 +47,10 @@ class Requirement:
     def text(self) -> str:
         """As pip reads it."""
         return f"{self.name}>={self.minimum}"
+
+
+TORCH = Requirement("torch", "2.6")
+"""As in pyproject.toml."""
 
 
 def readRequirements(path: Path) -> list[Requirement]:
@@ -103,6 +106,13 @@ def ensurePackages(requirementsFile: Path) -> None:
             )
     if not torchIsInstalled():
         _installTorch()
+    elif not _isSatisfied(TORCH):
+        raise PackagesMissing(
+            _(
+                "The installed PyTorch is too old: {minimum} or later is needed. Uninstall it in the module PyTorch, "
+                "restart Slicer, then press Apply again."
+            ).format(minimum=TORCH.minimum)
+        )
 
 
 def _install(missing: list[Requirement]) -> None:
@@ -130,9 +140,15 @@ def _installTorch() -> None:
             _("PyTorch is missing: install the extension PyTorch (Extensions Manager), restart Slicer, try again.")
         ) from error
     try:
-        installed = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH_REQUIREMENT)
+        installed = logic.installTorch(askConfirmation=True, torchVersionRequirement=f">={TORCH.minimum}")
     except subprocess.CalledProcessError as error:
         raise PackagesMissing(_whyItFailed(["torch"], error)) from error
+    except (ImportError, OSError) as error:  # the extension imports what it installed
+        raise PackagesMissing(
+            _("PyTorch was installed but cannot be loaded ({reason}): restart Slicer, then try again.").format(
+                reason=error
+            )
+        ) from error
     if installed is None:
         raise PackagesMissing(_declined(["torch"]))
 

@@ -16,7 +16,8 @@ from .Console import Console
 from .LookingSection import LookingSection
 from .ModelCardText import cardHtml, routeQuality
 from .ModelCatalog import ModelEntry, readCatalog
-from .NodeFacts import guessFromScene
+from .NodeFacts import doubtOfReference, guessFromScene
+from .OutputChoice import mapToFill, nodeToFill
 from .Packages import PackagesMissing
 from .ParameterNode import ParameterNode, sourceNodes
 from .Readiness import Request, readyText, whatIsMissing
@@ -24,7 +25,7 @@ from .RobustnessResult import RobustnessResult
 from .RobustnessSection import RobustnessSection
 from .RoleGuess import ROLES
 from .RunView import RunView
-from .SampleDataSources import loadPhantom
+from .SampleDataSources import SAMPLE_ATTRIBUTE, loadPhantom
 from .TaskRunner import Task
 from .Translation import Order, Translated, requestOf, translationTask
 from .TrustSection import TrustSection
@@ -47,6 +48,7 @@ class Panel:
         self.robustness = RobustnessSection(ui, console.runner, self.ask, lambda: (self._order(), self._model()))
         self.advanced = AdvancedSection(ui, self.ask)
         self._isUpdating = False
+        self._picked: set[str] = set()
         self._tell: dict[int, Callable[[Any], str]] = {}
         ui.guessLabel.setVisible(False)
         self._fillModels()
@@ -57,16 +59,20 @@ class Panel:
         ui.sampleDataButton.connect("clicked(bool)", self.onSampleDataButton)
         ui.targetComboBox.connect("currentIndexChanged(int)", self._onTargetChosen)
         ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
+        for selector in (ui.outputSelector, ui.attentionSelector, ui.uncertaintySelector):
+            selector.connect("nodeActivated(vtkMRMLNode*)", self._onOutputPicked)
         self._slots = [
             (console.runner.stateChanged, self._onState),
             (console.runner.progressed, self.runView.showProgress),
             (console.runner.logged, self.runView.log),
             (console.runner.succeeded, self._onSucceeded),
             (console.runner.failed, self._onFailed),
-            (console.runner.cancelled, lambda _task: self.runView.showCancelled()),
+            (console.runner.cancelled, self._onCancelled),
         ]
         for signal, slot in self._slots:
             signal.connect(slot)
+        if slicer.app.layoutManager() is not None:
+            slicer.app.layoutManager().connect("layoutChanged(int)", self._onLayoutChanged)
 
     def disconnect(self) -> None:
         """The panel goes; the runner may live on."""
@@ -76,10 +82,18 @@ class Panel:
         for signal, slot in self._slots:
             signal.disconnect(slot)
         self._slots = []
+        if slicer.app.layoutManager() is not None:
+            slicer.app.layoutManager().disconnect("layoutChanged(int)", self._onLayoutChanged)
+
+    def closeViews(self) -> None:
+        """Give layout and display windows back to whoever is looking next."""
+        self.looking.closeComparison()
+        self.robustness.shown.closeViews()
 
     def setParameters(self, parameters: ParameterNode | None) -> None:
         """Show these choices; None while there is no scene to choose from."""
         self.parameters = parameters
+        self._picked.clear()
         self.looking.setParameters(parameters)
         self.trust.setParameters(parameters)
         self.robustness.setParameters(parameters)
@@ -98,6 +112,9 @@ class Panel:
             self.advanced.showDevice(self.parameters.device)
             self.ui.routeLabel.setText(routeQuality(model, sources, target) if model is not None else "")
             self.ui.cardBrowser.setHtml(cardHtml(model, sources, target) if model is not None else _noModel())
+            doubt = doubtOfReference(self.parameters.reference, self.parameters.target)
+            self.ui.referenceDoubtLabel.setText(doubt)
+            self.ui.referenceDoubtLabel.setVisible(bool(doubt))
             self.ui.lowResolutionSelector.setEnabled(
                 (model is not None and model.usesLowResolution) or self.parameters.lowResolutionTarget is not None
             )
@@ -213,7 +230,12 @@ class Panel:
         self._tell.pop(id(task), None)
         self.runView.showFailure(sentence)
 
+    def _onCancelled(self, task: Task) -> None:
+        self._tell.pop(id(task), None)  # or a later task that gets the same id would be told about in its words
+        self.runView.showCancelled()
+
     def _showTranslated(self, translated: Translated) -> None:
+        self._picked.clear()
         if self.parameters is not None:
             with slicer.util.NodeModify(self.parameters.parameterNode):
                 self.parameters.outputVolume = translated.volume
@@ -221,6 +243,7 @@ class Panel:
                     self.parameters.attentionVolume = translated.attention
                 if translated.uncertainty is not None:
                     self.parameters.uncertaintyVolume = translated.uncertainty
+        self.looking.renewComparison()
         if slicer.app.layoutManager() is not None and not self.ui.compareButton.checked:
             slicer.util.setSliceViewerLayers(background=translated.volume, foreground=None, label=None)
         self.trust.openIfMeasured(translated.volume)
@@ -263,19 +286,20 @@ class Panel:
         chosen = self.parameters
         if chosen is None:
             raise RuntimeError("the panel has no parameters")
-        model = self._model()
+        model, sources = self._model(), sourceNodes(chosen)
+        output, attention, uncertainty = self._outputs(chosen, next(iter(sources.values()), None))
         return Order(
-            sources={role: node.GetID() for role, node in sourceNodes(chosen).items()},
+            sources={role: node.GetID() for role, node in sources.items()},
             target=chosen.target,
             model=None if model is None else model.name,
             lowResolution=_idOf(chosen.lowResolutionTarget),
             brainMask=_idOf(chosen.brainMask),
             reference=_idOf(chosen.reference),
-            output=_idOf(chosen.outputVolume),
+            output=output,
             wantsAttention=chosen.wantsAttention,
-            attention=_idOf(chosen.attentionVolume),
+            attention=attention,
             wantsUncertainty=chosen.wantsUncertainty,
-            uncertainty=_idOf(chosen.uncertaintyVolume),
+            uncertainty=uncertainty,
             wantsChecks=chosen.wantsChecks,
             lesionMask=_idOf(chosen.lesionMask),
             options={
@@ -287,6 +311,25 @@ class Panel:
             },
             keepFiles=chosen.keepTemporaryFiles,
         )
+
+    def _outputs(self, chosen: ParameterNode, first: Any | None) -> tuple[str | None, str | None, str | None]:
+        """IDs of the nodes that volume, attention and uncertainty map go into; None for a new one."""
+        about = (chosen.target, first)
+        volume = nodeToFill(chosen.outputVolume, "volume", *about, isPicked=self._isPicked(chosen.outputVolume))
+        attention, uncertainty = (
+            mapToFill(node, kind, *about, result=volume, isPicked=self._isPicked(node))
+            for kind, node in (("attention", chosen.attentionVolume), ("uncertainty", chosen.uncertaintyVolume))
+        )
+        return volume, attention, uncertainty
+
+    def _isPicked(self, node: Any | None) -> bool:
+        return node is not None and node.GetID() in self._picked
+
+    def _onOutputPicked(self, node: Any | None) -> None:
+        """A hand chose it, for the next run only: so it is filled whatever it holds, if that is ours."""
+        if node is not None:
+            self._picked.add(node.GetID())
+            self.update()
 
     # --- what is not bound by name --------------------------------------------------------------------------------
 
@@ -303,18 +346,33 @@ class Panel:
                 combo.addItem(target)
             combo.blockSignals(blocked)
         if offered and parameters.target not in offered:
-            parameters.target = FAVOURITE_TARGET if FAVOURITE_TARGET in offered else offered[0]
+            self._setTarget(FAVOURITE_TARGET if FAVOURITE_TARGET in offered else offered[0])
         blocked = combo.blockSignals(True)
         combo.setCurrentIndex(offered.index(parameters.target) if parameters.target in offered else -1)
         combo.blockSignals(blocked)
 
     def _onTargetChosen(self, index: int) -> None:
         if self.parameters is not None and index >= 0:
-            self.parameters.target = self.ui.targetComboBox.itemText(index)
+            self._setTarget(self.ui.targetComboBox.itemText(index))
+
+    def _setTarget(self, target: str) -> None:
+        """Choose the contrast to make; the sample's reference, which no user chose, goes with its contrast."""
+        parameters = self.parameters
+        if parameters is None:
+            return
+        sample = parameters.reference and parameters.reference.GetAttribute(SAMPLE_ATTRIBUTE)
+        with slicer.util.NodeModify(parameters.parameterNode):
+            parameters.target = target
+            if sample not in (None, target):
+                parameters.reference = None
 
     def _onModelChosen(self, index: int) -> None:
         if self.parameters is not None and 0 <= index < len(self.catalog.models):
             self.parameters.model = self.catalog.models[index].name
+
+    def _onLayoutChanged(self, _layout: int) -> None:
+        """Maps and outlines are laid over the views that came."""
+        self.update()
 
     def _onDevice(self, device: str) -> None:
         if self.parameters is not None:

@@ -23,6 +23,8 @@ class Request:
         lesionMask: Node ID, None without.
         reference: Node ID of a real target for scoring, None without.
         outputs: Node IDs of volume and maps that will be overwritten; new nodes are not among them.
+        acquiredOutputs: Names of those outputs that hold an image which we did not make.
+        replacedResults: Names of those outputs that hold a result.
         attention: Whether an attention map is asked for.
         uncertainty: Whether an uncertainty map is asked for.
         problems: Sentences about nodes that cannot be used as they are (no image, warped by a transform, ...).
@@ -36,6 +38,8 @@ class Request:
     lesionMask: str | None = None
     reference: str | None = None
     outputs: Sequence[str] = ()
+    acquiredOutputs: Sequence[str] = ()
+    replacedResults: Sequence[str] = ()
     attention: bool = False
     uncertainty: bool = False
     problems: Sequence[str] = field(default=())
@@ -53,6 +57,12 @@ def whatIsMissing(request: Request) -> list[str]:
         missing += _routeProblems(request, request.model)
     if {*request.outputs} & {*request.sources.values(), request.lowResolution, request.reference}:
         missing.append(_("The output would overwrite an input: choose another output volume."))
+    elif request.acquiredOutputs:
+        missing.append(
+            _("The output {name} holds an image that is not synthetic: choose Create new on Apply.").format(
+                name=", ".join(request.acquiredOutputs)
+            )
+        )
     if len({*request.outputs}) < len(request.outputs):
         missing.append(_("Two outputs would be written into the same volume: choose another one for each."))
     return missing
@@ -60,9 +70,12 @@ def whatIsMissing(request: Request) -> list[str]:
 
 def readyText(request: Request) -> str:
     """What Apply will do, for its tooltip when nothing is missing."""
-    return _("Make a synthetic {target} from {sources}.").format(
+    text = _("Make a synthetic {target} from {sources}.").format(
         target=request.target, sources=", ".join(request.sources)
     )
+    if request.replacedResults:
+        text += " " + _("It takes the place of {names}.").format(names=", ".join(request.replacedResults))
+    return text
 
 
 def _repeated(request: Request) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import slicer
 import slicer.util
 from slicer.i18n import tr as _
+
+from .SceneExchange import lieOnOneGrid
 
 SYNTHETIC_ATTRIBUTE = "MRTranslate.Synthetic"
 """``1`` on everything we computed; saved with the scene. Never translated: programs look for it."""
@@ -31,17 +34,30 @@ SAMPLES_FOR_PERCENTILE = 200_000
 
 def syntheticName(target: str, firstSource: Any) -> str:
     """A speaking name; SYNTHETIC comes first, so that no narrow list cuts it off, and is never translated."""
-    return slicer.mrmlScene.GenerateUniqueName(f"SYNTHETIC {target} from {firstSource.GetName()}")
+    return f"SYNTHETIC {target} from {firstSource.GetName()}"
 
 
 def attentionName(target: str, firstSource: Any) -> str:
     """The attention map's name."""
-    return slicer.mrmlScene.GenerateUniqueName(f"SYNTHETIC {target} attention from {firstSource.GetName()}")
+    return f"SYNTHETIC {target} attention from {firstSource.GetName()}"
 
 
 def uncertaintyName(target: str, firstSource: Any) -> str:
     """The uncertainty map's name."""
-    return slicer.mrmlScene.GenerateUniqueName(f"SYNTHETIC {target} uncertainty from {firstSource.GetName()}")
+    return f"SYNTHETIC {target} uncertainty from {firstSource.GetName()}"
+
+
+def renameFilled(node: Any, name: str) -> None:
+    """Give a result that is filled again the name of what it holds now; a name that the user gave it stays.
+
+    Args:
+        node: The result as it was marked before, or a node that holds nothing of ours yet.
+        name: One of the names above.
+    """
+    former = re.escape(node.GetAttribute(TARGET_ATTRIBUTE) or "")
+    isOurs = isSynthetic(node) and re.match(rf"SYNTHETIC {former}( attention| uncertainty)? from ", node.GetName())
+    if isOurs and not re.fullmatch(rf"{re.escape(name)}(_\d+)?", node.GetName()):
+        node.SetName(slicer.mrmlScene.GenerateUniqueName(name))
 
 
 def nodeByID(nodeID: str | None) -> Any | None:
@@ -50,8 +66,9 @@ def nodeByID(nodeID: str | None) -> Any | None:
 
 
 def newVolume(name: str) -> Any:
-    """An empty scalar volume node with that name."""
-    return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    """An empty scalar volume node with that name, and a number behind it if another node has it."""
+    scene = slicer.mrmlScene
+    return scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
 
 
 def mark(
@@ -127,7 +144,7 @@ def matchWindow(node: Any, like: Any, *, likeUnit: float | None = None) -> None:
     node.CreateDefaultDisplayNodes()
     like.CreateDefaultDisplayNodes()
     shown = like.GetDisplayNode()
-    factor = WRITTEN_UNIT / (likeUnit or estimatedUnit(like))
+    factor = WRITTEN_UNIT / (likeUnit or estimatedUnit(like, brain=node))
     window, level = shown.GetWindow() * factor, shown.GetLevel() * factor
     if not (0 < window < 20 * WRITTEN_UNIT):  # a source that was never windowed sensibly
         window, level = 1.1 * WRITTEN_UNIT, 0.55 * WRITTEN_UNIT
@@ -142,15 +159,22 @@ def setWindow(node: Any, window: float, level: float) -> None:
         display.SetWindowLevel(window, level)
 
 
-def estimatedUnit(node: Any) -> float:
-    """About the brain's 99.5th percentile, from a sample of the voxels above zero; at least a tiny positive number.
+def estimatedUnit(node: Any, *, brain: Any) -> float:
+    """The brain's 99.5th percentile in an acquired volume, from a sample of its voxels; a tiny number at least.
 
-    Skull and fat make it somewhat high in scans that are not stripped; it only steers the display.
+    Args:
+        node: The acquired volume.
+        brain: A synthetic volume, which is 0 outside the brain. If it lies on another grid, all voxels above zero
+            count; then skull and fat make the value too high in scans that are not stripped, and it can only steer
+            the display.
     """
     voxels = slicer.util.arrayFromVolume(node).ravel()
-    sample = voxels[:: max(1, voxels.size // SAMPLES_FOR_PERCENTILE)]
-    positive = sample[sample > 0]
-    return max(float(np.percentile(positive, 99.5)), 1e-6) if positive.size else 1.0
+    step = max(1, voxels.size // SAMPLES_FOR_PERCENTILE)
+    sample = voxels[::step]
+    counted = sample > 0
+    if lieOnOneGrid(node, brain):
+        counted &= slicer.util.arrayFromVolume(brain).ravel()[::step] != 0
+    return max(float(np.percentile(sample[counted], 99.5)), 1e-6) if counted.any() else 1.0
 
 
 def describe(node: Any) -> str:

@@ -125,7 +125,7 @@ class RobustnessImport:
 
     def _makeSequence(self) -> None:
         scene, scores = slicer.mrmlScene, self._scores()
-        unperturbed = self._keep(Results.newVolume(scene.GenerateUniqueName(f"{self._name}, unperturbed")))
+        unperturbed = self._keep(Results.newVolume(f"{self._name}, unperturbed"))
         sequence = self._keep(scene.AddNewNodeByClass("vtkMRMLSequenceNode", scene.GenerateUniqueName(self._name)))
         sequence.SetIndexName(INDEX_NAME)
         sequence.SetIndexUnit("")

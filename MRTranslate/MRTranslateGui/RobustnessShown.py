@@ -39,7 +39,7 @@ class RobustnessShown:
         former = None if self._result is None else self._result.scores
         if (None if result is None else result.scores) is former:
             return
-        self._closeViews()
+        self.closeViews()
         self._observe(None if result is None else result.browser)
         self._result = result
         if result is not None:
@@ -48,10 +48,20 @@ class RobustnessShown:
 
     def onViewsToggled(self, checked: bool) -> None:
         if not checked or self._result is None or slicer.app.layoutManager() is None:
-            self._closeViews()
+            self.closeViews()
             return
-        self._views = RobustnessViews(self._result)
+        self._views = RobustnessViews(self._result, onLeft=self.closeViews)
         self._views.open(self._region())
+
+    def closeViews(self) -> None:
+        """Back to the former layout, button up."""
+        views, self._views = self._views, None
+        button = self.ui.robustnessViewsButton
+        blocked = button.blockSignals(True)
+        button.setChecked(False)
+        button.blockSignals(blocked)
+        if views is not None:
+            views.close()
 
     def onSaveButton(self, _checked: bool = False) -> None:
         if self._result is None:
@@ -147,15 +157,6 @@ class RobustnessShown:
         if self._views is not None:
             self._views.showRegion(self._region())
         self._follow()
-
-    def _closeViews(self) -> None:
-        views, self._views = self._views, None
-        button = self.ui.robustnessViewsButton
-        blocked = button.blockSignals(True)
-        button.setChecked(False)
-        button.blockSignals(blocked)
-        if views is not None:
-            views.close()
 
     def _observe(self, browser: Any) -> None:
         """Listen to this browser, and no longer to the one before."""

@@ -9,6 +9,8 @@ import slicer
 import slicer.util
 
 CATEGORY = "MRTranslate"
+SAMPLE_ATTRIBUTE = "MRTranslate.Sample"
+"""On the generated scans: which contrast, or ``lesion``."""
 FOLDER = Path(__file__).resolve().parents[1] / "Resources" / "SampleData"
 ICONS = Path(__file__).resolve().parents[1] / "Resources" / "Icons"
 SLICER_DATA = "https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/"
@@ -27,9 +29,11 @@ PUBLIC_SHA256 = {
 
 
 def registerSampleData() -> None:
-    """Show our scans in Slicer's Sample Data module; call when Slicer's start is complete."""
-    import SampleData
-
+    """Show our scans in Slicer's Sample Data module, where there is one; call when Slicer's start is complete."""
+    try:
+        import SampleData
+    except ImportError:  # Slicer can be built and started without it
+        return
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY,
         sampleName="MRTranslatePhantom",
@@ -37,7 +41,6 @@ def registerSampleData() -> None:
         fileNames=list(PHANTOM_SHA256),
         nodeNames=[_nodeName(name) for name in PHANTOM_SHA256],
         checksums=[f"SHA256:{digest}" for digest in PHANTOM_SHA256.values()],
-        loadFileProperties=[{"labelmap": _isLabelmap(name)} for name in PHANTOM_SHA256],
         customDownloader=lambda _source: list(loadPhantom().values()),
         thumbnailFileName=str(ICONS / "MRTranslatePhantom.png"),
     )
@@ -48,7 +51,6 @@ def registerSampleData() -> None:
         fileNames=[f"{name}.nrrd" for name in PUBLIC_SHA256],
         nodeNames=list(PUBLIC_SHA256),
         checksums=[f"SHA256:{digest}" for digest in PUBLIC_SHA256.values()],
-        thumbnailFileName=str(ICONS / "MRTranslateBrainT1T2.png"),
     )
 
 
@@ -63,9 +65,12 @@ def loadPhantom() -> dict[str, Any]:
         path = str(FOLDER / name)
         if slicer.util.computeChecksum("SHA256", path) != digest:
             raise ValueError(f"{name} is damaged: install the extension again")
-        nodes[name.removesuffix(".nrrd").partition("_")[2]] = slicer.util.loadVolume(
+        node = slicer.util.loadVolume(
             path, {"name": _nodeName(name), "labelmap": _isLabelmap(name), "show": name == "Phantom_T1w.nrrd"}
         )
+        contrast = name.removesuffix(".nrrd").partition("_")[2]
+        node.SetAttribute(SAMPLE_ATTRIBUTE, contrast)
+        nodes[contrast] = node
     return nodes
 
 

@@ -65,6 +65,14 @@ def ijkToWorld(node: Any) -> np.ndarray[Any, Any]:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
+def lieOnOneGrid(first: Any, second: Any) -> bool:
+    """Whether the voxels of two volumes lie at the same places of the world; not if one of them has none."""
+    images = first.GetImageData(), second.GetImageData()
+    if None in images or images[0].GetDimensions() != images[1].GetDimensions():
+        return False
+    return bool(np.abs(ijkToWorld(first) - ijkToWorld(second)).max() < 1e-3)
+
+
 def exportVolume(node: Any, path: Path) -> None:
     """Write a volume where it stands in the world; the node itself, its transform and its storage stay as they are.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,8 @@ def requestOf(order: Order, model: ModelEntry | None) -> Request:
         model: The model that it names, None if there is none.
     """
     maps = ((order.wantsAttention, order.attention), (order.wantsUncertainty, order.uncertainty))
+    outputs = tuple(node for node in (order.output, *(n for wanted, n in maps if wanted)) if node is not None)
+    filled = [node for node in map(Results.nodeByID, outputs) if node is not None and node.GetImageData() is not None]
     return Request(
         sources=order.sources,
         target=order.target,
@@ -115,7 +117,9 @@ def requestOf(order: Order, model: ModelEntry | None) -> Request:
         brainMask=order.brainMask,
         lesionMask=order.lesionMask,
         reference=order.reference,
-        outputs=tuple(node for node in (order.output, *(n for wanted, n in maps if wanted)) if node is not None),
+        outputs=outputs,
+        acquiredOutputs=tuple(node.GetName() for node in filled if not Results.isSynthetic(node)),
+        replacedResults=tuple(node.GetName() for node in filled if Results.isSynthetic(node)),
         attention=order.wantsAttention,
         uncertainty=order.wantsUncertainty,
         problems=problemsOf(order),
@@ -172,23 +176,24 @@ def _imports(order: Order, result: Translated, answer: Mapping[str, Any], folder
     yield lambda: _finish(order, result, provenance)
 
 
-def _filled(path: Path, nodeID: str | None, newName: Callable[[], str], first: Any) -> Any:
-    """The chosen node, or a new one, with the file's voxels; a new one does not outlive a failure."""
+def _filled(path: Path, nodeID: str | None, name: str, first: Any) -> Any:
+    """The chosen node, or a new one, with the file's voxels and its name; a new one does not outlive a failure."""
     known = slicer.mrmlScene.GetNodeByID(nodeID) if nodeID else None
-    node = known or Results.newVolume(newName())
+    node = known or Results.newVolume(name)
     try:
         importOnto(path, node, first)
     except (OSError, ValueError):
         if known is None:
             slicer.mrmlScene.RemoveNode(node)
         raise
+    Results.renameFilled(node, name)
     return node
 
 
 def _importVolume(order: Order, result: Translated, path: Path, provenance: Mapping[str, Any]) -> None:
     sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
     first = next(iter(sources.values()))
-    node = _filled(path, order.output, lambda: Results.syntheticName(order.target, first), first)
+    node = _filled(path, order.output, Results.syntheticName(order.target, first), first)
     reference = slicer.mrmlScene.GetNodeByID(order.reference) if order.reference else None
     Results.mark(node, kind="volume", target=order.target, sources=sources, reference=reference, provenance=provenance)
     TrustNodes.forget(node)
@@ -199,11 +204,11 @@ def _importMap(order: Order, result: Translated, kind: str, path: Path, provenan
     """Take in the attention or uncertainty map, and let result and map know each other."""
     sources = {role: nodeOf(nodeID) for role, nodeID in order.sources.items()}
     first = next(iter(sources.values()))
-    chosen, newName, reference = {
+    chosen, nameOf, reference = {
         "attention": (order.attention, Results.attentionName, Results.ATTENTION_REFERENCE),
         "uncertainty": (order.uncertainty, Results.uncertaintyName, Results.UNCERTAINTY_REFERENCE),
     }[kind]
-    node = _filled(path, chosen, lambda: newName(order.target, first), first)
+    node = _filled(path, chosen, nameOf(order.target, first), first)
     Results.mark(node, kind=kind, target=order.target, sources=sources, reference=None, provenance=provenance)
     former = node.GetNodeReference(Results.RESULT_REFERENCE)
     if former is not None:  # its map was written over

@@ -68,8 +68,8 @@ def forget(volume: Any) -> None:
     """
     former = trustOf(volume)
     for points in (former.hardSpots, former.findings):
-        if points is not None and points.GetDisplayNode() is not None:
-            points.GetDisplayNode().SetVisibility(False)
+        if points is not None:
+            points.SetDisplayVisibility(False)
     for role in REFERENCES.values():
         volume.RemoveNodeReferenceIDs(role)
 
@@ -100,7 +100,7 @@ def _refer(volume: Any, role: str, node: Any) -> None:
 def _hardSpotList(volume: Any, first: Any, spots: Sequence[Mapping[str, Any]]) -> Any:
     points = _pointList(f"Hard spots of {volume.GetName()}", first, HARD_SPOT_COLOR)
     for number, spot in enumerate(spots, start=1):
-        label = _("{number}: {volume:.1f} ml").format(number=number, volume=spot["volume_ml"])
+        label = _("hard {number}: {volume:.1f} ml").format(number=number, volume=spot["volume_ml"])
         text = _("Hard for the model: attention {mean:.2f} on average, {maximum:.2f} at most, over {volume:.1f} ml.")
         words = text.format(mean=spot["mean"], maximum=spot["maximum"], volume=spot["volume_ml"])
         _addPoint(points, spot["position_mm"], label, words)
@@ -120,13 +120,21 @@ def _findingList(volume: Any, first: Any, findings: Sequence[Mapping[str, Any]])
 
 
 def _pointList(name: str, first: Any, color: tuple[float, float, float]) -> Any:
-    """An empty markups list that moves with the first source, as the result does."""
+    """An empty markups list that moves with the first source, as the result does; points not selected are dim."""
     points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", slicer.mrmlScene.GenerateUniqueName(name))
     points.CreateDefaultDisplayNodes()
-    display = points.GetDisplayNode()
-    display.SetSelectedColor(*color)
-    display.SetTextScale(2.5)
-    display.SetGlyphScale(2.0)
+    inSlices = points.GetDisplayNode()
+    inSpace = slicer.mrmlScene.AddNewNodeByClass(inSlices.GetClassName())  # where twenty labels would cover each other
+    points.AddAndObserveDisplayNodeID(inSpace.GetID())
+    inSlices.SetVisibility3D(False)
+    inSlices.SetGlyphType(inSlices.ThickCross2D)
+    inSlices.SetTextScale(2.5)
+    inSpace.SetVisibility2D(False)
+    inSpace.SetPointLabelsVisibility(False)
+    for display, glyphScale in ((inSlices, 4.0), (inSpace, 2.0)):
+        display.SetSelectedColor(*color)
+        display.SetColor(*(0.6 * channel for channel in color))
+        display.SetGlyphScale(glyphScale)
     points.SetAndObserveTransformNodeID(first.GetTransformNodeID())
     points.SetLocked(True)
     return points

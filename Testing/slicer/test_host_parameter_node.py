@@ -222,6 +222,30 @@ def test_disconnected_widgets_are_left_alone(parameters: Any) -> None:
     assert widget.value == 9
 
 
+def test_connect_gui_gives_no_tag_to_undo_it(parameters: Any) -> None:
+    from types import SimpleNamespace
+
+    widget = widget_for("threads")
+    widget.setProperty("SlicerParameterName", "threads")
+    tag = parameters.connectGui(SimpleNamespace(threads=widget))
+    assert tag is None
+    parameters.disconnectGui(tag)
+    widget.value = 9
+    assert parameters.threads == 9
+    parameters.disconnectGui(next(iter(parameters._connections)))
+
+
+def test_another_connection_to_a_list_resets_what_an_old_one_shows(parameters: Any) -> None:
+    # Slicer's connector clears and refills the list while the old one listens.
+    widget = widget_for("speed")
+    tag = parameters.connectParametersToGui({"speed": widget})
+    parameters.speed = Speed.Quick
+    other = parameters.connectParametersToGui({"speed": widget})
+    assert parameters.speed is Speed.Slow
+    parameters.disconnectGui(tag)
+    parameters.disconnectGui(other)
+
+
 def test_ranges_and_choices_reach_the_widgets(parameters: Any) -> None:
     slider, speed, target = widget_for("opacity"), widget_for("speed"), widget_for("target")
     tag = parameters.connectParametersToGui({"opacity": slider, "speed": speed, "target": target})

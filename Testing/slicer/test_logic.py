@@ -160,6 +160,17 @@ def test_each_recipe_runs_as_it_stands(logic, tmp_path, monkeypatch, heading, co
     exec(compile(code, heading, "exec"), {"__name__": "__main__"})
 
 
+def test_the_script_for_a_folder_ends_the_slicer_that_has_no_window(logic, tmp_path, monkeypatch):
+    import slicer
+
+    monkeypatch.chdir(tmp_path)
+    ended = []
+    monkeypatch.setattr(slicer.util, "exit", lambda: ended.append(True))
+    code = next(code for heading, code in recipes() if "folder" in heading)
+    exec(compile(code, "recipe", "exec"), {"__name__": "__main__"})
+    assert ended == [True]
+
+
 def test_the_worker_without_a_process_runs_a_job_here(slicer_host):
     from MRTranslateGui.InProcessWorker import InProcessWorker
     from MRTranslateGui.TaskRunner import TaskRunner, questionTask

@@ -144,6 +144,15 @@ def test_the_sections_come_in_the_order_users_know():
     assert found == sorted(found)
 
 
+def test_every_label_of_a_field_leads_to_it():
+    # Screen readers read a field's buddy; without one a field has no name.
+    names = {widget.get("name") for widget in UI.iter("widget")}
+    labels = [widget for widget in UI.iter("widget") if widget.get("class") == "QLabel"]
+    fields = [label for label in labels if (label.findtext("property[@name='text']/string") or "").endswith(":")]
+    assert len(fields) > 20
+    assert {label.findtext("property[@name='buddy']/cstring") for label in fields} <= names
+
+
 def test_every_widget_the_code_names_is_in_the_ui_file():
     names = {widget.get("name") for widget in UI.iter("widget")}
     used = set()

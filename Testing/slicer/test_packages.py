@@ -133,3 +133,31 @@ def test_declining_torch_is_said(packages, monkeypatch):
     monkeypatch.setitem(sys.modules, "PyTorchUtils", declined)
     with pytest.raises(packages.PackagesMissing, match="without torch"):
         packages.ensurePackages(SHIPPED)
+
+
+def test_torch_that_is_too_old_is_refused_with_the_remedy(packages, monkeypatch):
+    real = packages.importlib.metadata.version
+    monkeypatch.setattr(
+        packages.importlib.metadata, "version", lambda name: "2.5.1+cu124" if name == "torch" else real(name)
+    )
+    with pytest.raises(packages.PackagesMissing, match=r"too old: 2\.6 or later.*restart Slicer"):
+        packages.ensurePackages(SHIPPED)
+
+
+def test_the_torch_that_is_wanted_is_that_of_the_library(packages):
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert packages.TORCH.text in project["project"]["dependencies"]
+
+
+@pytest.mark.parametrize("error", [ImportError("DLL load failed"), OSError("libcudart.so is missing")])
+def test_torch_that_was_installed_but_cannot_be_loaded_is_a_failure_in_words(packages, monkeypatch, error):
+    def install(**_options):
+        raise error
+
+    broken = types.SimpleNamespace(PyTorchUtilsLogic=lambda: types.SimpleNamespace(installTorch=install))
+    monkeypatch.setattr(packages, "torchIsInstalled", lambda: False)
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", broken)
+    with pytest.raises(packages.PackagesMissing, match=f"cannot be loaded .{error}.: restart Slicer"):
+        packages.ensurePackages(SHIPPED)

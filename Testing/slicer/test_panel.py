@@ -1,53 +1,12 @@
 """The panel clicked through on the host: real scene, real views, a worker that computes nothing."""
 
-import time
-
 import numpy as np
 import pytest
 
+from Testing.slicer.small_scans import SHAPE, volume
 from Testing.slicer_host import missing_reason
 
 pytestmark = pytest.mark.skipif(missing_reason() is not None, reason=str(missing_reason()))
-SHAPE = (12, 14, 16)
-
-
-@pytest.fixture
-def turn(slicer_host):
-    """Let the event loop run until nothing of ours is waiting."""
-
-    def run(times=12):
-        for _ in range(times):
-            slicer_host.app.processEvents()
-            time.sleep(0.002)
-
-    return run
-
-
-def volume(name, value=100, shape=SHAPE):
-    import slicer
-
-    array = np.zeros(shape, np.int16)
-    array[2:-2, 2:-2, 2:-2] = np.arange(1, 1 + array[2:-2, 2:-2, 2:-2].size).reshape(array[2:-2, 2:-2, 2:-2].shape) % 90
-    array[2:-2, 2:-2, 2:-2] += value
-    node = slicer.util.addVolumeFromArray(array, name=name)
-    node.SetSpacing(1.0, 1.0, 3.0)
-    return node
-
-
-@pytest.fixture
-def scans(widget):
-    nodes = {"T1w": volume("sub-01 T1w"), "T2w": volume("sub-01 T2w", 200)}
-    widget.ui.guessButton.click()
-    return nodes
-
-
-@pytest.fixture
-def result(widget, worker, scans, turn):
-    widget.ui.applyButton.click()
-    turn()
-    worker.answerTranslation()
-    turn()
-    return widget._parameters.outputVolume
 
 
 def test_the_empty_panel_says_what_is_missing(widget):
@@ -127,6 +86,15 @@ def test_cancel_is_no_failure_and_loads_nothing(widget, worker, scans, turn):
     assert "Cancelled" in widget.ui.stateLabel.text
     assert widget._parameters.outputVolume is None
     assert widget.ui.applyButton.text == "Apply"
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_a_question_that_got_no_answer_is_forgotten(widget, worker, turn, end):
+    widget.ui.packagesButton.click()
+    turn()
+    widget.logic.runner.cancel() if end == "cancel" else worker.fail("The worker crashed.")
+    turn()
+    assert widget.panel._tell == {}
 
 
 def test_a_failure_is_shown_as_it_is_and_the_next_click_works(widget, worker, scans, turn):
@@ -223,7 +191,7 @@ def test_the_difference_is_relative_to_each_brain(widget, result):
     from MRTranslateGui.Comparison import Pane, differenceVolume
 
     reference = volume("real FLAIR", 300)
-    node = differenceVolume(Pane(result, "", "", 1000.0), Pane(reference, "", "", 500.0))
+    node = differenceVolume(Pane(result, "", 1000.0), Pane(reference, "", 500.0))
     expected = slicer.util.arrayFromVolume(result) / 1000 - slicer.util.arrayFromVolume(reference) / 500
     inside = slicer.util.arrayFromVolume(result) != 0
     np.testing.assert_allclose(slicer.util.arrayFromVolume(node)[inside], expected[inside], atol=1e-6)

@@ -57,6 +57,7 @@ def test_a_complete_request_lacks_nothing(readiness, request_of):
         ({"reference": "n1"}, "reference is also a source"),
         ({"outputs": ("n1",)}, "would overwrite an input"),
         ({"outputs": ("n3",), "reference": "n3"}, "would overwrite an input"),
+        ({"outputs": ("n5",), "acquiredOutputs": ("DWI",)}, "The output DWI holds an image that is not synthetic"),
         ({"lowResolution": "n4"}, "cannot use a low-resolution target"),
         ({"attention": True}, "makes no attention map"),
         ({"problems": ("T1w: the volume x holds no image.",)}, "holds no image"),

@@ -424,6 +424,28 @@ def test_the_views_show_both_results_linked_and_labelled_and_go_again(finished, 
     assert manager.layout == before
 
 
+def test_another_layout_from_the_menu_releases_the_button_and_the_next_click_opens_the_views(finished, turn):
+    import slicer
+
+    manager, button = slicer.app.layoutManager(), finished.ui.robustnessViewsButton
+    button.click()
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+    assert not button.checked
+    assert manager.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
+    button.click()
+    assert manager.layout == 24721
+
+
+def test_leaving_the_module_closes_the_views(finished, turn):
+    import slicer
+
+    before = slicer.app.layoutManager().layout
+    finished.ui.robustnessViewsButton.click()
+    finished.parent.exit()
+    assert not finished.ui.robustnessViewsButton.checked
+    assert slicer.app.layoutManager().layout == before
+
+
 def test_without_volumes_there_are_curves_tables_and_report(ready, worker, turn):
     import slicer
 

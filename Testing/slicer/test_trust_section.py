@@ -206,7 +206,9 @@ def test_a_card_says_for_which_targets_the_interval_was_calibrated(slicer_host):
 
 
 def test_two_maps_are_not_written_into_one_volume_nor_over_a_source(widget, scans):
-    ui, node = widget.ui, scan("something")
+    import slicer
+
+    ui, node = widget.ui, slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "something")
     ui.wantsAttentionCheckBox.click()
     ui.wantsUncertaintyCheckBox.click()
     ui.attentionSelector.setCurrentNode(node)
@@ -271,7 +273,7 @@ def test_the_result_refers_to_maps_lists_and_table(widget, result):
 
 def test_hard_spots_are_points_where_they_lie_the_largest_first(widget, result):
     points = widget.logic.trust(result).hardSpots
-    assert [points.GetNthControlPointLabel(index) for index in range(2)] == ["1: 4.2 ml", "2: 1.1 ml"]
+    assert [points.GetNthControlPointLabel(index) for index in range(2)] == ["hard 1: 4.2 ml", "hard 2: 1.1 ml"]
     np.testing.assert_allclose(points.GetNthControlPointPositionVector(0), world(AFFINE, 4, 5, 6))
 
 
@@ -338,6 +340,7 @@ def test_a_new_run_leaves_the_former_lists_alone_and_unlinks_them(widget, result
 def test_a_map_written_over_by_another_result_is_no_longer_the_former_ones(widget, result, translate):
     attention = widget._parameters.attentionVolume
     widget.ui.outputSelector.setCurrentNode(None)
+    widget.ui.attentionSelector.nodeActivated.emit(attention)  # picked by hand, or the other result would get its own
     other = translate("attention")
     assert other is not result
     assert widget.logic.trust(other).attention is attention
@@ -363,7 +366,7 @@ def test_a_saved_scene_brings_everything_back(widget, worker, result, tmp_path, 
     turn()
     volume = widget._parameters.outputVolume
     trust = widget.logic.trust(volume)
-    assert trust.hardSpots.GetNthControlPointLabel(0) == "1: 4.2 ml"
+    assert trust.hardSpots.GetNthControlPointLabel(0) == "hard 1: 4.2 ml"
     assert trust.findings.GetNthControlPointDescription(0) == SENTENCE
     assert SUMMARY in widget.ui.trustLabel.text
     assert widget.ui.candidateListWidget.count == 4
@@ -413,7 +416,7 @@ def test_without_a_result_the_section_says_so(widget):
 def test_candidates_are_findings_then_hard_spots_and_choosing_one_jumps_all_views(widget, result):
     ui = widget.ui
     assert rows_of(ui.candidateListWidget) == [
-        "invented? 1: 1.2 ml", "vanished? 1: 2.5 ml", "1: 4.2 ml", "2: 1.1 ml",
+        "invented? 1: 1.2 ml", "vanished? 1: 2.5 ml", "hard 1: 4.2 ml", "hard 2: 1.1 ml",
     ]  # fmt: skip
     ui.candidateListWidget.setCurrentRow(2)
     for centre in slice_centres():
@@ -457,7 +460,35 @@ def test_a_list_that_was_deleted_is_no_error_and_said(widget, result):
     widget.ui.candidateListWidget.setCurrentRow(0)
     assert "removed" in widget.ui.candidateLabel.text
     widget.panel.update()
-    assert rows_of(widget.ui.candidateListWidget) == ["1: 4.2 ml", "2: 1.1 ml"]
+    assert rows_of(widget.ui.candidateListWidget) == ["hard 1: 4.2 ml", "hard 2: 1.1 ml"]
+
+
+def test_the_chosen_candidate_stands_out_and_the_others_are_dim(widget, result):
+    trust = widget.logic.trust(result)
+    marks = [(points, index) for points in (trust.findings, trust.hardSpots) for index in range(2)]
+    widget.ui.candidateListWidget.setCurrentRow(2)
+    assert [points.GetNthControlPointSelected(index) for points, index in marks] == [False, False, True, False]
+    widget.ui.candidateListWidget.setCurrentRow(-1)
+    assert all(points.GetNthControlPointSelected(index) for points, index in marks)
+
+
+def test_the_mark_of_the_chosen_candidate_is_seen_in_the_slice(widget, result):
+    import slicer
+
+    view = slicer.app.layoutManager().sliceWidget("Red").sliceView()
+    widget.ui.candidateListWidget.setCurrentRow(2)
+    height, width = view.pixels().shape[:2]
+    middle = view.pixels()[height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8].astype(int)
+    assert ((middle[..., 0] - middle[..., 2]) > 100).any()
+
+
+def test_labels_are_in_the_slices_and_not_in_space(widget, result):
+    points = widget.logic.trust(result).hardSpots
+    shown = [points.GetNthDisplayNode(index) for index in range(points.GetNumberOfDisplayNodes())]
+    assert [(d.GetVisibility2D(), d.GetVisibility3D(), d.GetPointLabelsVisibility()) for d in shown] == [
+        (True, False, True),
+        (False, True, False),
+    ]
 
 
 def test_an_update_keeps_the_chosen_candidate(widget, result):
@@ -507,7 +538,10 @@ def test_each_map_has_its_own_colours_and_a_legend_with_the_unit(widget, result)
         assert legend_of(node).GetVisibility()
         titles.append(legend_of(node).GetTitleText())
         colors.add(node.GetDisplayNode().GetColorNodeID())
-    assert titles == ["Attention: 0 easy, 1 hard to get right", "90 % interval: ±, 1000 = brightest brain"]
+    assert titles == [
+        "Attention: 0 easy, 1 hard to get right",
+        "9 of 10 errors are smaller;\nthe brain's brightest is 1000",
+    ]
     assert len(colors) == 2
 
 
@@ -537,6 +571,21 @@ def test_a_map_in_the_files_units_is_drawn_over_its_whole_range(slicer_host):
 
     node = slicer.util.addVolumeFromArray(np.array([[[0, 700]]], np.int16), name="attention")
     assert HeatMapOverlay.rangeOf(node) == (0.0, 1000.0)
+
+
+def test_a_heat_map_leaves_views_alone_that_the_layout_does_not_show_and_follows_the_layout(widget, result):
+    import slicer
+
+    def map_in(view):
+        return manager.sliceWidget(view).mrmlSliceCompositeNode().GetForegroundVolumeID()
+
+    manager, layouts = slicer.app.layoutManager(), slicer.vtkMRMLLayoutNode
+    manager.setLayout(layouts.SlicerLayoutOneUpRedSliceView)
+    widget.ui.heatMapComboBox.setCurrentIndex(2)
+    assert map_in("Red") == widget.logic.trust(result).uncertainty.GetID()
+    assert map_in("Green") is None
+    manager.setLayout(layouts.SlicerLayoutFourUpView)
+    assert map_in("Green") == map_in("Red")
 
 
 def test_a_heat_map_is_seen(widget, result):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -66,11 +67,16 @@ def _left_observations() -> list[str]:
 
 
 def _left_connections() -> list[str]:
-    """Parameter nodes still tied to widgets after the module was unloaded."""
+    """Parameter nodes still tied to widgets after the module was unloaded; their ties to dead widgets are cut here."""
+    left = [*ParameterNodeWrapper.tied]
+    for wrapper in left:
+        for tag in [*wrapper._connections]:
+            with contextlib.suppress(RuntimeError):  # the widget is gone
+                wrapper.disconnectGui(tag)
+    ParameterNodeWrapper.tied.clear()
     return [
-        f"{type(wrapper).__name__} is still connected to widgets: call disconnectGui"
-        for wrapper in _not_yet_blamed(ParameterNodeWrapper.alive)
-        if wrapper._connections
+        f"{type(wrapper).__name__} is still connected to widgets: call connectParametersToGui and disconnectGui"
+        for wrapper in left
     ]
 
 

@@ -98,8 +98,11 @@ class Host:
         self.register_module(path)
         return self.open_module(path.stem)
 
-    def register_module(self, path: Path) -> None:
-        """Load a module's code and make it known, without opening its panel (as ``Slicer --no-main-window``)."""
+    def register_module(self, path: Path, *, slicer_starts: bool = True) -> None:
+        """Load a module's code and make it known, without opening its panel (as ``Slicer --no-main-window``).
+
+        Without ``slicer_starts`` it comes into a running Slicer, where ``startupCompleted`` was long ago.
+        """
         from Testing.slicer_host.module_manager import qSlicerScriptedLoadableModule
 
         if str(path.parent) not in sys.path:
@@ -107,7 +110,8 @@ class Host:
         _execute(path)
         module = qSlicerScriptedLoadableModule(path)
         self.app.moduleManager().add_scripted(module)
-        self.app.startupCompleted.emit()
+        if slicer_starts:
+            self.app.startupCompleted.emit()
 
     def open_module(self, name: str) -> Any:
         """Show a registered module's panel and enter it; returns the Python widget."""

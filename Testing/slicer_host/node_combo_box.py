@@ -57,6 +57,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         if scene is not None:
             for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndBatchProcessEvent):
                 self._scene_observers.add(scene, event, self._scene_changed)
+            self._scene_observers.add_with_node(scene, scene.NodeAboutToBeRemovedEvent, self._node_leaves)
         self.refresh()
 
     def mrmlScene(self) -> Any:
@@ -66,6 +67,18 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def _scene_changed(self) -> None:
         if self._scene is not None and not self._scene.IsBatchProcessing():
             self.refresh()
+
+    def _node_leaves(self, node: Any) -> None:
+        """The current node is deleted: Qt's combo box stays on its row, where now another node stands.
+
+        Slicer's selector moves on from a row that is no node to the last node, though "None" were there to choose.
+        """
+        if self._scene.IsBatchProcessing() or node.GetID() != self._current_id:
+            return
+        known = [listed.GetID() for listed in self.nodes()]
+        row = known.index(node.GetID())
+        known.remove(node.GetID())
+        self._become_current(known[min(row, len(known) - 1)] if known else "")
 
     def nodes(self) -> list[Any]:
         """The nodes that may be chosen, in the order of the scene."""

@@ -29,6 +29,18 @@ class NodeObservers:
 
         self._observed.append((weakref.ref(subject), subject.AddObserver(event, notify)))
 
+    def add_with_node(self, scene: Any, event: int, method: Callable[[Any], None]) -> None:
+        """Call ``method(node)`` on an ``event`` of the scene that is about a node."""
+        assert isinstance(method, MethodType)
+        reference = weakref.WeakMethod(method)
+
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def notify(_scene: Any, _event: str, node: Any) -> None:
+            if (alive := reference()) is not None:
+                alive(node)
+
+        self._observed.append((weakref.ref(scene), scene.AddObserver(event, notify)))
+
     def remove_all(self) -> None:
         """Stop listening."""
         for reference, tag in self._observed:

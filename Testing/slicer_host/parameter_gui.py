@@ -36,8 +36,8 @@ _NUMBER = _Binding("valueChanged", lambda widget: widget._get_value(), lambda wi
 _NODE = _Binding(
     "currentNodeChanged", lambda widget: widget.currentNode(), lambda widget, value: widget.setCurrentNode(value)
 )
-_CHOSEN_TEXT = _Binding(
-    "currentTextChanged", lambda widget: widget.currentText(), lambda widget, value: widget.setCurrentText(value)
+_CHOICE = _Binding(
+    "currentIndexChanged", lambda widget: widget.currentIndex(), lambda widget, value: widget.setCurrentIndex(value)
 )
 _LINE = _Binding("textChanged", lambda widget: widget.text(), _write_text)
 _TEXT = _Binding("textChanged", lambda widget: widget.toPlainText(), _write_text)
@@ -61,8 +61,8 @@ _BINDINGS: dict[type, tuple[_Binding, tuple[type, ...]]] = {
     numbers.ctkSliderWidget: (_NUMBER, (int, float)),
     numbers.ctkDoubleSlider: (_NUMBER, (float,)),
     qmrml.qMRMLSliderWidget: (_NUMBER, (int, float)),
-    QtWidgets.QComboBox: (_CHOSEN_TEXT, (str, enum.Enum)),
-    ctk.ctkComboBox: (_CHOSEN_TEXT, (str, enum.Enum)),
+    QtWidgets.QComboBox: (_CHOICE, (str, enum.Enum)),
+    ctk.ctkComboBox: (_CHOICE, (str, enum.Enum)),
     QtWidgets.QLineEdit: (_LINE, (str,)),
     QtWidgets.QTextEdit: (_TEXT, (str,)),
     QtWidgets.QPlainTextEdit: (_TEXT, (str,)),
@@ -96,6 +96,7 @@ class GuiConnection:
         if binding is None or not _fits(parameter, binding, kinds):
             raise ValueError(f"a {type(widget).__name__} cannot show {parameter.name} of type {parameter.type}")
         self.widget, self.parameter, self._binding, self._changed = widget, parameter, binding, changed
+        self._choices = self._prepare_choices() if binding is _CHOICE else []
         self._prepare()
         self._signal = getattr(widget, binding.signal)
         self._relay = lambda: self._report()
@@ -109,16 +110,17 @@ class GuiConnection:
         """Put the parameter's value into the widget."""
         if value is None and self._binding is not _NODE:
             return
-        shown = _label(value) if isinstance(value, enum.Enum) else value
-        if self._value() != value:
-            self._binding.write(self.widget, shown)
+        if self._binding is _CHOICE:
+            self.widget.setCurrentIndex(self._choices.index(value))
+        elif self._value() != value:
+            self._binding.write(self.widget, value)
 
     def _value(self) -> Any:
         value = self._binding.read(self.widget)
         if self._binding is _NODE or value is None:
             return value
-        if issubclass(self.parameter.type, enum.Enum):
-            return next((member for member in self.parameter.type if _label(member) == value), None)
+        if self._binding is _CHOICE:  # in a list that was just cleared, this is the last choice, as in Slicer
+            return self._choices[value]
         return self.parameter.type(value)
 
     def _report(self) -> None:
@@ -140,18 +142,17 @@ class GuiConnection:
             widget.setDecimals(decimals.value)
         if (step := parameter.annotation(SingleStep)) is not None and hasattr(widget, "setSingleStep"):
             widget.setSingleStep(step.value)
-        if self._binding is _CHOSEN_TEXT:
-            self._list_choices()
         if self._binding is _NODE:  # Slicer overrides what the .ui file says
             widget.setNodeTypes([kind.__name__ for kind in parameter.node_types])
 
-    def _list_choices(self) -> None:
+    def _prepare_choices(self) -> list[Any]:
+        """Clear the list and fill it again, whoever else listens to it; returns the values of its lines."""
         choice = self.parameter.annotation(Choice)
-        if issubclass(self.parameter.type, enum.Enum):
-            items = [_label(member) for member in self.parameter.type]
-        elif choice is not None:
-            items = [str(item) for item in choice.choices]
-        else:
-            return
+        is_enum = issubclass(self.parameter.type, enum.Enum)
+        if not is_enum and choice is None:
+            raise ValueError(f"a combo box can show {self.parameter.name} only with the annotation Choice")
+        choices = list(self.parameter.type) if is_enum else list(choice.choices)
         self.widget.clear()
-        self.widget.addItems(items)
+        for value in choices:
+            self.widget.addItem(_label(value) if is_enum else str(value))
+        return choices

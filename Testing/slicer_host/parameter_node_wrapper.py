@@ -9,7 +9,6 @@ them, validators, defaults and ``connectGui``. Not here: parameter packs, dictio
 from __future__ import annotations
 
 import typing
-import weakref
 from typing import Any, ClassVar, TypeVar
 
 import vtk
@@ -70,13 +69,13 @@ class ParameterNodeWrapper:
     """What every wrapped class can do."""
 
     allParameters: dict[str, Parameter]
-    alive: ClassVar[weakref.WeakSet[ParameterNodeWrapper]] = weakref.WeakSet()  # for the checks after a test
+    tied: ClassVar[list[ParameterNodeWrapper]] = []
+    """Those that are tied to widgets: kept alive, or the node would call what the garbage collector took apart."""
 
     def __init__(self, parameterNode: Any) -> None:
         self.parameterNode = parameterNode
         self._connections: dict[int, list[GuiConnection]] = {}
         self._showing = False
-        ParameterNodeWrapper.alive.add(self)
         for parameter in self.allParameters.values():
             if not parameter.is_stored(parameterNode):
                 parameter.write(parameterNode, parameter.default)
@@ -99,10 +98,13 @@ class ParameterNodeWrapper:
 
     # Widgets --------------------------------------------------------------------------------------------------------
 
-    def connectGui(self, gui: Any) -> int:
-        """Tie every widget of ``gui`` that has the dynamic property SlicerParameterName; returns a tag to undo it."""
+    def connectGui(self, gui: Any) -> None:
+        """Tie every widget of ``gui`` that has the dynamic property SlicerParameterName, for good.
+
+        As in Slicer (issue 7547) no tag is returned, so what is tied here cannot be untied.
+        """
         named = {widget.property("SlicerParameterName"): widget for widget in _widgets(gui)}
-        return self.connectParametersToGui({name: widget for name, widget in named.items() if name})
+        self.connectParametersToGui({name: widget for name, widget in named.items() if name})
 
     def connectParametersToGui(self, mapping: dict[str, Any]) -> int:
         """Tie each parameter to its widget; returns a tag to undo it.
@@ -122,14 +124,18 @@ class ParameterNodeWrapper:
         tag = self.parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, show)
         show()
         self._connections[tag] = connections
+        if self not in ParameterNodeWrapper.tied:
+            ParameterNodeWrapper.tied.append(self)
         return int(tag)
 
-    def disconnectGui(self, tag: int) -> None:
-        """Undo ``connectGui``."""
+    def disconnectGui(self, tag: int | None) -> None:
+        """Undo ``connectParametersToGui``; nothing for a tag that is none, as ``connectGui`` gives."""
         if tag in self._connections:
             self.parameterNode.RemoveObserver(tag)
             for connection in self._connections.pop(tag):
                 connection.disconnect()
+            if not self._connections:
+                ParameterNodeWrapper.tied.remove(self)
 
     disconnectParametersFromGui = disconnectGui
 

@@ -194,7 +194,9 @@ class Parameter:
             node.SetParameter(self.name, "None" if value is None else _to_text(self.type, value))
 
     def read(self, node: Any) -> Any:
-        """The value in the parameter node."""
+        """The value in the parameter node; the default is stored if there is none, as after an import."""
+        if not self.is_stored(node):
+            self.write(node, self.default)
         if self.element_type is not None:
             return self._read_list(node)
         if self.is_node:

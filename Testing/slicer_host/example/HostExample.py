@@ -98,9 +98,14 @@ class HostExampleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.checkCanApply)
         self.parameters = parameters
         if self.parameters is not None:
-            self.guiTag = self.parameters.connectGui(self.ui)
+            self.guiTag = self.parameters.connectParametersToGui(self.boundWidgets())
             self.addObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self.checkCanApply)
             self.checkCanApply()
+
+    def boundWidgets(self):
+        # connectGui would bind the same ones, but returns no tag to unbind them (Slicer issue 7547)
+        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
+        return {name: widget for name, widget in named.items() if name}
 
     def checkCanApply(self, caller=None, event=None):
         ready = self.parameters is not None and self.parameters.inputVolume is not None
