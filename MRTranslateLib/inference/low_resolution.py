@@ -195,11 +195,17 @@ def _in_units_of(scale: IntensityScale, array: NDArray[Any]) -> NDArray[np.float
     return values.clip(min=0)
 
 
-def _register(image: NamedVolume, first: NamedVolume, fixed: Volume, progress: Progress) -> RegistrationResult:
+def _register(image: NamedVolume, first: NamedVolume, source: Volume, progress: Progress) -> RegistrationResult:
+    """From the source to the target, found the other way round.
+
+    Mutual information is then taken at the coarse voxels themselves. Interpolated between thick slices, the source's
+    voxels fit best where most of them fall near the middles: 0.4 instead of 0.3 mm off with slices of 5 mm.
+    """
     try:
-        return register_rigid(image.volume, fixed, progress=lambda _: progress.step("register", 1.0))
+        found = register_rigid(source, image.volume, progress=lambda _: progress.step("register", 1.0))
     except InputError as error:
         raise InputError(f"{image.name} cannot be registered to {first.name}: {error}") from None
+    return replace(found, transform=np.linalg.inv(found.transform).astype(np.float64))
 
 
 def _axes_and_sizes(
