@@ -2,7 +2,7 @@
 
 The spread alone knows nothing of what no perturbation of the sources shows: that the contrast between tissues differs
 between people, and that the target would not have lain exactly where the sources lie. Form and weights are ours, chosen
-on validation people of brain-supervised 0.2.0; the calibration says what a value means.
+on validation people of the first weights; the calibration says what a value means.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class FakeWorker:
 
 
 PROVENANCE = {
-    "model": {"name": "brain-supervised", "version": "0.1.0", "weights_sha256": "0" * 64},
+    "model": {"name": "brain-united", "version": "0.1.0", "weights_sha256": "0" * 64},
     "sources": [{"contrast": "T1w", "percentile_value": 400.0}],
     "warnings": ['quotes " and umlauts \u00e4; colons: semicolons;'],
 }

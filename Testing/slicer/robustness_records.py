@@ -17,7 +17,7 @@ REGIONS = ("brain", "lesion")
 LIMIT = 0.1
 CHANGE_PER_LEVEL = {"brain": 0.02, "lesion": 0.04}
 """Relative change of the first type; that of the n-th is n times as much."""
-MODEL = {"name": "brain-supervised", "version": "0.2.0", "weights_sha256": "0" * 64}
+MODEL = {"name": "brain-united", "version": "0.2.0", "weights_sha256": "0" * 64}
 
 
 def write_run(parameters: Mapping[str, Any]) -> dict[str, Any]:

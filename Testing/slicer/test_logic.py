@@ -77,11 +77,11 @@ def test_a_call_returns_the_finished_node(logic, nodes):
 
 def test_every_option_reaches_the_worker(logic, nodes, worker):
     logic.translate(
-        {"T1w": nodes["T1w"]}, "FLAIR", model="brain-supervised", device="cpu", threads=2, precision="bf16",
+        {"T1w": nodes["T1w"]}, "FLAIR", model="brain-united", device="cpu", threads=2, precision="bf16",
         registration="always", biasCorrection=True,
     )  # fmt: skip
     wanted = {
-        "model": "brain-supervised", "device": "cpu", "threads": 2, "precision": "bf16", "registration": "always",
+        "model": "brain-united", "device": "cpu", "threads": 2, "precision": "bf16", "registration": "always",
         "bias_correction": True, "target": "FLAIR",
     }  # fmt: skip
     assert wanted.items() <= dict(worker.job.parameters).items()
@@ -99,7 +99,7 @@ def test_the_parameters_are_those_the_library_takes(logic, nodes, worker):
 def test_everything_wrong_with_a_call_is_said_at_once_and_nothing_runs(logic, nodes, worker):
     with pytest.raises(ValueError, match=r"same volume is chosen as T1w and T2w.*does not make PDw"):
         logic.translate({"T1w": nodes["T1w"], "T2w": nodes["T1w"]}, "PDw")
-    with pytest.raises(ValueError, match="no model nothing: there are brain-supervised"):
+    with pytest.raises(ValueError, match="no model nothing: there are brain-united"):
         logic.translate({"T1w": nodes["T1w"]}, "FLAIR", model="nothing")
     assert worker.jobs == []
 
@@ -181,8 +181,8 @@ def test_the_worker_without_a_process_runs_a_job_here(slicer_host):
     runner.succeeded.connect(lambda _task, value: answers.append(value))
     runner.failed.connect(lambda _task, sentence: failures.append(sentence))
     runner.run(questionTask("models", {"action": "list"}))
-    assert [model["name"] for model in answers[0]] == ["brain-supervised", "brain-united"]
-    runner.run(questionTask("models", {"action": "remove", "name": "brain-supervised"}))
+    assert [model["name"] for model in answers[0]] == ["brain-united"]
+    runner.run(questionTask("models", {"action": "remove", "name": "brain-united"}))
     assert "cannot be removed" in failures[0]
     runner.close()
 

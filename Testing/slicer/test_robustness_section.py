@@ -347,7 +347,7 @@ def test_every_volume_is_marked_as_synthetic(finished, result):
     volumes = [result.sequence.GetNthDataNode(index) for index in range(7)]
     assert all(isSynthetic(node) for node in (*volumes, result.shownVolume, result.unperturbed))
     assert all(node.GetName().startswith("SYNTHETIC FLAIR") for node in (*volumes, result.shownVolume))
-    assert describe(result.unperturbed).startswith("Synthetic FLAIR, model brain-supervised 0.2.0.")
+    assert describe(result.unperturbed).startswith("Synthetic FLAIR, model brain-united 0.2.0.")
 
 
 def test_volumes_lie_where_their_source_lies_under_its_transform(ready, scans, worker, turn):
