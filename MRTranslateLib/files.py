@@ -15,8 +15,8 @@ import re
 import secrets
 import stat
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,24 @@ def sha256_of(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def same_place(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
+    """Whether two names lead to one file or folder, there or not: through links, ``..``, or upper and lower case."""
+    try:
+        return os.path.samefile(first, second)
+    except (OSError, ValueError):  # one is not there, or no name at all
+        with contextlib.suppress(OSError, ValueError):
+            return os.path.realpath(first) == os.path.realpath(second)
+    return False
+
+
+def lies_in(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """Whether a file, there or not, lies in a folder or in one below it, by whatever name."""
+    try:
+        return any(same_place(parent, folder) for parent in Path(os.path.realpath(path)).parents)
+    except (OSError, ValueError):
+        return False
+
+
 def refuse_unfit_output(path: Path | str, *, overwrite: bool = False) -> None:
     """Refuse now, before the work, a name under which :func:`atomic_file` could not write in the end.
 
@@ -110,24 +128,82 @@ def atomic_file(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
         MRTranslateError: If the finished file cannot be synced or renamed, for example because the disk is full.
     """
     final = Path(path)
-    _refuse_unfit_target(final, overwrite=overwrite)
-    _remove_strays(final.parent)
-    temporary = _new_temporary(final)
+    with atomic_files({final: overwrite}) as temporaries:
+        yield temporaries[final]
+
+
+@contextmanager
+def atomic_files(finals: Mapping[Path, bool]) -> Iterator[dict[Path, Path]]:
+    """Write several files as :func:`atomic_file` does; they appear together once all are complete, or none does.
+
+    They are put in place one after the other, in the order given. Where that fails, those in place are taken away again
+    and what they replaced comes back (if the file system has hard links). A run killed in between leaves the first.
+
+    Args:
+        finals: Final names, each with whether a file of that name may be replaced.
+
+    Yields:
+        Path of an empty temporary file to write to, by final name.
+
+    Raises:
+        MRTranslateError: As :func:`atomic_file`, and so the others.
+    """
+    temporaries: dict[Path, Path] = {}
     try:
-        yield temporary
-        _refuse_unfit_target(final, overwrite=overwrite)  # another run may have been faster
-        try:
-            _sync(temporary, os.O_RDWR)
-            os.replace(temporary, final)
-        except OSError as error:
-            raise MRTranslateError(f"cannot finish writing {shown(final)}: {reason(error)}") from error
+        for final, overwrite in finals.items():
+            _refuse_unfit_target(final, overwrite=overwrite)
+            _remove_strays(final.parent)
+            temporaries[final] = _new_temporary(final)
+        yield temporaries
+        _put_in_place(temporaries, finals)
     except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            _remove(temporary)
         raise
     if os.name == "posix":
-        with contextlib.suppress(OSError):  # some network file systems cannot sync a folder
-            _sync(final.parent, os.O_RDONLY)
+        for folder in {final.parent for final in finals}:
+            with contextlib.suppress(OSError):  # some network file systems cannot sync a folder
+                _sync(folder, os.O_RDONLY)
+
+
+def _put_in_place(temporaries: Mapping[Path, Path], finals: Mapping[Path, bool]) -> None:
+    """Give complete files their final names: all of them, or none."""
+    for final, temporary in temporaries.items():
+        with _finishing(final):
+            _sync(temporary, os.O_RDWR)
+    with ExitStack() as always, ExitStack() as undo:
+        for final, temporary in temporaries.items():
+            _refuse_unfit_target(final, overwrite=finals[final])  # another run may have been faster
+            former = final.parent / _temporary_name(final)
+            always.callback(_remove, former)
+            if len(finals) > 1:
+                with contextlib.suppress(OSError, NotImplementedError):  # nothing there, or no links here
+                    os.link(final, former, follow_symlinks=False)
+            with _finishing(final):
+                os.replace(temporary, final)
+            undo.callback(_take_back, final, former)
+        undo.pop_all()
+
+
+@contextmanager
+def _finishing(final: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MRTranslateError(f"cannot finish writing {shown(final)}: {reason(error)}") from error
+
+
+def _take_back(final: Path, former: Path) -> None:
+    """Put back what ``final`` replaced, or nothing."""
+    try:
+        os.replace(former, final)
+    except OSError:
+        _remove(final)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def json_text(value: Any) -> str:
@@ -164,8 +240,7 @@ def _refuse_unfit_target(final: Path, *, overwrite: bool) -> None:
 
 def _new_temporary(final: Path) -> Path:
     """Create an empty file in the folder of ``final``, with the usual permissions of new files."""
-    name = f"{TEMPORARY_PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}{full_extension(final)}"
-    temporary = final.parent / name
+    temporary = final.parent / _temporary_name(final)
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except FileNotFoundError:
@@ -173,6 +248,10 @@ def _new_temporary(final: Path) -> Path:
     except OSError as error:
         raise _closed_folder(final, reason(error)) from error
     return temporary
+
+
+def _temporary_name(final: Path) -> str:
+    return f"{TEMPORARY_PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}{full_extension(final)}"
 
 
 def _no_folder(final: Path) -> UsageError:

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from MRTranslateLib.errors import InputError, MRTranslateError, UsageError
 from MRTranslateLib.files import atomic_file, full_extension, reason, shown
+from MRTranslateLib.formats import WRITABLE_EXTENSIONS
 from MRTranslateLib.formats.checks import regular_file
 from MRTranslateLib.formats.dicom_series import read_dicom_series
 from MRTranslateLib.formats.metaimage import read_metaimage
@@ -28,8 +29,9 @@ READERS = {
     ".mhd": read_metaimage,
 }
 """The reader for each extension; a folder is read as a DICOM series."""
-WRITABLE_EXTENSIONS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
+_DESCRIPTION_FIELDS = {".nrrd": "NRRD_content", ".mha": "Comment"}
+"""What ITK calls the header's field for words, by extension."""
 _STORED_AS = {"bool": np.uint8, "float16": np.float32}
 
 
@@ -105,7 +107,7 @@ def refuse_unwritable_format(path: Path | str) -> None:
         raise UsageError(f"cannot write {shown(path)} in the format {extension!r}: use one of {known}")
 
 
-def write_volume(path: Path | str, volume: Volume, *, overwrite: bool = False) -> None:
+def write_volume(path: Path | str, volume: Volume, *, overwrite: bool = False, description: str = "") -> None:
     """Write a volume in the format that the extension says; it appears complete or not at all.
 
     The grid, the values and the dtype are kept (bool becomes uint8, float16 becomes float32, which every format has).
@@ -115,6 +117,7 @@ def write_volume(path: Path | str, volume: Volume, *, overwrite: bool = False) -
         path: A file with one of ``WRITABLE_EXTENSIONS``.
         volume: What to write.
         overwrite: Replace an existing file.
+        description: What the file says of itself in its header, one line; NIfTI keeps 79 characters of ASCII.
 
     Raises:
         UsageError: If the extension is not one of these, or as :func:`MRTranslateLib.files.atomic_file`.
@@ -128,9 +131,12 @@ def write_volume(path: Path | str, volume: Volume, *, overwrite: bool = False) -
     with atomic_file(path, overwrite=overwrite) as temporary:
         try:
             if extension.startswith(".nii"):
-                write_nifti(temporary, volume, compress=extension == ".nii.gz")
+                write_nifti(temporary, volume, compress=extension == ".nii.gz", description=description)
             else:
-                sitk.WriteImage(to_sitk(volume), os.fspath(temporary), useCompression=True)
+                image = to_sitk(volume)
+                if description:
+                    image.SetMetaData(_DESCRIPTION_FIELDS[extension], description)
+                sitk.WriteImage(image, os.fspath(temporary), useCompression=True)
         except (OSError, RuntimeError) as error:
             why = reason(error) if isinstance(error, OSError) else "the disk may be full"
             raise MRTranslateError(

@@ -36,6 +36,7 @@ class ModelRecord(_Record, frozen=True, kw_only=True):
     """Which weights: name, version, SHA-256 of the weights file.
 
     Attributes:
+        folder: Where the model lay, absolute, if it was given as a folder; None for a model of the store.
         specialist_sha256: Of the second generator's weights where the model has one and the route is its; else None.
     """
 
@@ -43,6 +44,7 @@ class ModelRecord(_Record, frozen=True, kw_only=True):
     version: str
     weights_sha256: str
     specialist_sha256: str | None = None
+    folder: str | None = None
 
     @property
     def used_sha256(self) -> str:
@@ -50,8 +52,16 @@ class ModelRecord(_Record, frozen=True, kw_only=True):
         return self.specialist_sha256 or self.weights_sha256
 
     @classmethod
-    def of(cls, bundle: Bundle, sources: Iterable[Contrast], target: Contrast) -> ModelRecord:
-        """The weights that translate a route."""
+    def of(
+        cls,
+        bundle: Bundle,
+        sources: Iterable[Contrast],
+        target: Contrast,
+        *,
+        asked_for: str | os.PathLike[str] | None = None,
+    ) -> ModelRecord:
+        """The weights that translate a route; ``asked_for`` is the name or folder by which the model was found."""
+        by_folder = asked_for is not None and Path(asked_for) == bundle.folder
         card, specialist = bundle.card, bundle.card.components.specialist
         is_special = specialist is not None and specialist.translates(sources, target)
         return cls(
@@ -59,6 +69,7 @@ class ModelRecord(_Record, frozen=True, kw_only=True):
             version=card.version,
             weights_sha256=bundle.weights_sha256,
             specialist_sha256=bundle.component_sha256("specialist") if is_special else None,
+            folder=str(bundle.folder.absolute()) if by_folder else None,
         )
 
 
@@ -275,6 +286,11 @@ class Provenance(_Record, frozen=True, kw_only=True):
     uncertainty: UncertaintyRecord | None = None
     checks: ChecksRecord | None = None
     level: LevelRecord | None = None
+
+
+def label(target: Contrast) -> str:
+    """What a file of a result says of itself in its header."""
+    return f"SYNTHETIC {target}; research use only, not for diagnosis"
 
 
 def sidecar_path(output: Path) -> Path:

@@ -77,6 +77,11 @@ def same_grid(first: Volume, second: Volume) -> bool:
     return bool(np.abs(apart).max() <= GRID_TOLERANCE_MM)
 
 
+def same_lattice(first: Volume, second: Volume) -> bool:
+    """Whether two volumes have the same voxels, in whatever order of axes and directions each was stored."""
+    return same_grid(to_canonical(first), to_canonical(second))
+
+
 def to_sitk(volume: Volume) -> sitk.Image:
     """A SimpleITK image (LPS) on the same grid; bool becomes uint8."""
     array = volume.array.astype(np.uint8) if volume.array.dtype == bool else volume.array

@@ -118,7 +118,8 @@ def usualFolders() -> list[tuple[Path, bool]]:
         from MRTranslateLib.models.store import user_models_folder
     except ImportError:  # packages are installed on first use
         return folders
-    return [*folders, (user_models_folder(), False)]
+    own = user_models_folder()
+    return folders if own is None else [*folders, (own, False)]
 
 
 def _readEntry(path: Path, shipped: bool) -> ModelEntry:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from MRTranslateLib.cli.tables import render_table
-from MRTranslateLib.files import json_text, write_text_atomic
+from MRTranslateLib.files import json_text, refuse_unfit_output, write_text_atomic
 
 if TYPE_CHECKING:
     from MRTranslateLib.metrics.regions import RegionScores, Report
@@ -26,7 +26,10 @@ def add_evaluate_parser(subparsers: argparse._SubParsersAction[argparse.Argument
     parser.add_argument("--synthetic", type=Path, required=True, metavar="FILE", help="as translate wrote it")
     parser.add_argument("--reference", type=Path, required=True, metavar="FILE", help="the real contrast, same grid")
     parser.add_argument(
-        "--brain-mask", type=Path, metavar="FILE", help="nonzero is brain (default: where the reference is above 0)"
+        "--brain-mask",
+        type=Path,
+        metavar="FILE",
+        help="nonzero is brain (default: where a skull-stripped reference is above 0, else the synthetic's brain)",
     )
     parser.add_argument("--lesion-mask", type=Path, metavar="FILE", help="integer labels, 0 is no lesion")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here; must not exist yet")
@@ -42,6 +45,8 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     """
     from MRTranslateLib.metrics.files import evaluate_files  # brings scipy and SimpleITK, which --help can do without
 
+    if arguments.json is not None:
+        refuse_unfit_output(arguments.json)  # before the work
     report = evaluate_files(
         arguments.synthetic,
         arguments.reference,

@@ -74,7 +74,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     elif models:
         print(render_table([COLUMNS, *(_row(model, default) for model in models)], "llllll"))
     else:
-        print(f"no models: looked in {store.shipped_folder} and {store.user_folder}")
+        print(f"no models: looked in {' and '.join(map(str, store.folders))}")
     return 0
 
 

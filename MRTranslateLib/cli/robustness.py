@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from MRTranslateLib.cli.report import say_event, say_warnings, shown_progress
-from MRTranslateLib.cli.translate import add_execution_options, parse_sources
-from MRTranslateLib.contrast import Contrast
+from MRTranslateLib.cli.translate import TARGET_HELP, add_execution_options, parse_sources
 from MRTranslateLib.errors import CancelledError
 from MRTranslateLib.files import shown
 from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS
@@ -33,7 +32,7 @@ def add_robustness_parser(subparsers: argparse._SubParsersAction[argparse.Argume
     parser.add_argument(
         "--source", action="append", required=True, metavar="CONTRAST=FILE", help="as for translate; repeat for more"
     )
-    parser.add_argument("--target", required=True, metavar="CONTRAST", help=f"one of {', '.join(Contrast)}")
+    parser.add_argument("--target", required=True, metavar="CONTRAST", help=TARGET_HELP)
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="created, or continued")
     parser.add_argument("--reference", type=Path, metavar="FILE", help="the real target contrast, to measure errors")
     parser.add_argument("--lesion-mask", type=Path, metavar="FILE", help="integer labels, 0 is no lesion")

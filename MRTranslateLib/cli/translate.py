@@ -13,6 +13,12 @@ from MRTranslateLib.cli.report import say_event, say_warnings, shown_progress
 from MRTranslateLib.cli.uncertainty_text import render_uncertainty
 from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import UsageError
+from MRTranslateLib.formats import WRITABLE_EXTENSIONS
+
+TARGET_HELP = (
+    f"one of {', '.join(contrast for contrast in Contrast if contrast != Contrast.PDW)}; {Contrast.PDW} only by a "
+    "model of your own that makes it, see mrtranslate models list"
+)
 
 
 def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,8 +37,14 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
         metavar="CONTRAST=FILE",
         help="an acquired contrast, e.g. T1w=t1.nii.gz (NIfTI, NRRD, MHA, or a DICOM folder); repeat for more",
     )
-    parser.add_argument("--target", required=True, metavar="CONTRAST", help=f"one of {', '.join(Contrast)}")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="a sidecar .json is written beside")
+    parser.add_argument("--target", required=True, metavar="CONTRAST", help=TARGET_HELP)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=f"{', '.join(WRITABLE_EXTENSIONS)}; a sidecar .json is written beside",
+    )
     parser.add_argument("--brain-mask", type=Path, metavar="FILE", help="nonzero is brain; else found automatically")
     parser.add_argument(
         "--attention",
@@ -45,7 +57,8 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
         "--lesion-mask",
         type=Path,
         metavar="FILE",
-        help="integer labels, 0 is no lesion: measure attention and uncertainty map in the lesion and around it",
+        help="integer labels, 0 is no lesion: measure attention map, uncertainty map and report in the lesion and "
+        "around it",
     )
     parser.add_argument(
         "--uncertainty",

@@ -101,7 +101,7 @@ def spatial_shape(path: Path, sizes: Sequence[int]) -> tuple[int, int, int]:
     return kept[0], kept[1], kept[2]
 
 
-def check_spacing(path: Path, spacing_mm: Sequence[float]) -> None:
+def check_spacing(path: Path | str, spacing_mm: Sequence[float]) -> None:
     """Refuse voxel sizes that are zero, negative, not finite or beyond any measurement.
 
     Raises:
@@ -112,7 +112,7 @@ def check_spacing(path: Path, spacing_mm: Sequence[float]) -> None:
         raise InputError(f"{shown(path)} claims voxels of {text} mm: correct its header or export it again")
 
 
-def check_affine(path: Path, affine: NDArray[np.float64]) -> None:
+def check_affine(path: Path | str, affine: NDArray[np.float64]) -> None:
     """Refuse an affine that is not finite, absurd in scale, singular or sheared.
 
     A shear (axes off the right angle by more than ``MAX_SHEAR_COSINE``) comes from a gantry tilt or from an affine
@@ -120,7 +120,7 @@ def check_affine(path: Path, affine: NDArray[np.float64]) -> None:
     written onto the same grid for every reader.
 
     Args:
-        path: For the message.
+        path: For the message: the file, or what an image in memory is called.
         affine: ``(4, 4)``, voxel index to RAS mm.
 
     Raises:

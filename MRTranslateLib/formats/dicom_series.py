@@ -24,6 +24,8 @@ from MRTranslateLib.volume import RAS_TO_LPS, Volume
 
 MAX_GAP_DIFFERENCE = 0.05
 """Slices may lie further apart or closer than the median distance by this part of it (rounded positions)."""
+SAME_PLACE_MM = 0.01
+"""Slices nearer to each other show one place twice."""
 MAX_NUM_FILES = 10_000
 
 _SERIES, _DESCRIPTION, _NUM_FRAMES = "0020|000e", "0008|103e", "0028|0008"
@@ -180,12 +182,13 @@ def _affine(folder: Path, slices: list[_Slice]) -> NDArray[np.float64]:
     first, last = slices[0], slices[-1]
     heights = np.array([float((one.position - first.position) @ first.normal) for one in slices])
     steps = np.diff(heights)
+    _check_no_place_twice(folder, slices, steps < SAME_PLACE_MM)
     median = float(np.median(steps))
     wrong = int(np.argmax(np.abs(steps - median)))
     if not abs(steps[wrong] - median) <= MAX_GAP_DIFFERENCE * abs(median) or median <= 0:
         names = f"{shown(slices[wrong].path.name)} and {shown(slices[wrong + 1].path.name)}"
         why = f"has slices {steps[wrong]:.2f} mm apart ({names}) where others are {median:.2f} mm"
-        raise InputError(f"{shown(folder)} {why}: add the missing or remove the doubled slices")
+        raise InputError(f"{shown(folder)} {why}: add the missing slices")
     lps = np.eye(4)
     lps[:3, 0] = first.column_direction * first.spacing_mm[0]
     lps[:3, 1] = first.row_direction * first.spacing_mm[1]
@@ -194,6 +197,17 @@ def _affine(folder: Path, slices: list[_Slice]) -> NDArray[np.float64]:
     affine = RAS_TO_LPS @ lps
     check_affine(folder, affine)
     return affine
+
+
+def _check_no_place_twice(folder: Path, slices: list[_Slice], same: NDArray[np.bool_]) -> None:
+    """Refuse ordered slices of which some lie where the next one does, as ``same`` says."""
+    if not same.any():
+        return
+    count = np.count_nonzero(np.append(same, False) | np.insert(same, 0, False))
+    one = int(same.argmax())
+    names = f"{shown(slices[one].path.name)} and {shown(slices[one + 1].path.name)}"
+    why = f"has {count} of {len(slices)} slices at the place of another ({names}), for example of a second echo"
+    raise InputError(f"{shown(folder)} {why}: keep one volume in the folder")
 
 
 def _read_pixels(path: Path) -> NDArray[Any]:

@@ -25,8 +25,13 @@ SCANNER_CODE = 1
 """NIFTI_XFORM_SCANNER_ANAT: the affine leads to scanner millimetres."""
 GZIP_LEVEL = 1
 """Level 6 takes five times as long for 1-2 % of the size (PERFORMANCE.md)."""
+MAX_DESCRIPTION_BYTES = 79
+"""The header has 80 for ``descrip``, of which some readers want the last to be 0."""
 MAX_SPACING_CONFLICT = 0.01
 """Relative difference between the voxel sizes of sform and pixdim above which the header contradicts itself."""
+
+MAX_PLACE_CONFLICT_MM = 1.0
+"""Distance of a corner voxel by sform and by qform above which a viewer shows the file elsewhere than we take it."""
 
 _DTYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 _NOT_SCALAR = {32: "complex", 1792: "complex", 2048: "complex", 128: "RGB", 2304: "RGBA"}
@@ -37,7 +42,7 @@ def read_nifti(path: Path) -> Volume:
     """Read a NIfTI volume.
 
     Where the header has an sform it gives the position (as in nibabel, FSL and SPM; ITK prefers a qform over an sform
-    that is not marked as scanner coordinates, which matters only where the two differ). Else the qform does. Else
+    that is not marked as scanner coordinates; where the two differ the file is refused). Else the qform does. Else
     (neither) rows run to the left and columns to the back from the origin, as ITK and Slicer place such files.
 
     Returns:
@@ -64,7 +69,7 @@ def read_nifti(path: Path) -> Volume:
     return Volume(_scaled(header_path, header, array), affine)
 
 
-def write_nifti(path: Path, volume: Volume, *, compress: bool) -> None:
+def write_nifti(path: Path, volume: Volume, *, compress: bool, description: str = "") -> None:
     """Write one NIfTI-1 file with sform and qform set; the same volume gives the same bytes.
 
     Raises:
@@ -72,6 +77,7 @@ def write_nifti(path: Path, volume: Volume, *, compress: bool) -> None:
     """
     image = nib.Nifti1Image(volume.array, volume.affine, dtype=volume.array.dtype)
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description.encode("ascii", "replace")[:MAX_DESCRIPTION_BYTES]
     image.set_sform(volume.affine, code=SCANNER_CODE)
     image.set_qform(volume.affine, code=SCANNER_CODE)
     with path.open("wb") as file:
@@ -159,7 +165,28 @@ def _affine(path: Path, header: Any) -> NDArray[np.float64]:
         sizes = [" x ".join(f"{size:g}" for size in values) for values in (spacing, pixdim * to_mm)]
         why = f"claims voxels of {sizes[0]} mm in its affine and {sizes[1]} mm in pixdim"
         raise InputError(f"{shown(path)} {why}: correct its header or resample it to a plain grid")
+    if header["sform_code"] > 0 and header["qform_code"] > 0:
+        _check_one_place(path, header, affine, to_mm)
     return affine
+
+
+def _check_one_place(path: Path, header: Any, affine: NDArray[np.float64], to_mm: float) -> None:
+    """Refuse a qform that leads elsewhere than the sform; compared without the shear that no qform can hold."""
+    try:
+        qform = _qform(path, header)
+    except InputError:
+        return  # it leads nowhere
+    qform[:3] *= to_mm
+    held = nib.Nifti1Header()
+    held.set_qform(affine)
+    corners = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=np.float64)
+    corners[:, :3] *= header["dim"][1:4] - 1
+    apart_mm = float(np.linalg.norm(corners @ (qform - held.get_qform()).T, axis=1).max())
+    if apart_mm > MAX_PLACE_CONFLICT_MM:
+        raise InputError(
+            f"{shown(path)} gives its voxels two places, {apart_mm:.1f} mm apart, by its sform and its qform, and "
+            "viewers differ in which they take: make one equal to the other, or set its code to 0"
+        )
 
 
 def _qform(path: Path, header: Any) -> NDArray[np.float64]:

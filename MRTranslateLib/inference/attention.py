@@ -18,7 +18,7 @@ from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.provenance import FileRecord
-from MRTranslateLib.volume import Volume, from_canonical, same_grid
+from MRTranslateLib.volume import Volume, from_canonical, same_lattice
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def lesion_on_output_grid(mask: NamedVolume, first: Volume, prepared: Prepared) 
     if not inside.any():
         raise InputError(f"no voxel of {mask.name} lies in the brain: give a mask in the space of the first source")
     warnings = []
-    if not same_grid(mask.volume, first):
+    if not same_lattice(mask.volume, first):
         warnings.append(f"{mask.name} lies on another grid and was resampled to the nearest voxel")
     if outside := int(np.count_nonzero(labels) - np.count_nonzero(inside)):
         warnings.append(f"{outside} voxels of {mask.name} lie outside the brain mask and were left out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import psutil
@@ -49,10 +50,10 @@ def choose_execution(device: str = "auto", precision: Precision = "fp32", thread
 
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}")
-    if threads is not None and not 1 <= threads <= 1024:
-        raise UsageError(f"cannot run on {threads} threads: use a number from 1 to 1024, or leave it out")
+    if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= 1024):
+        raise UsageError(f"cannot run on {threads!r} threads: use a whole number from 1 to 1024, or leave it out")
     threads = threads or default_threads()
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
         raise UsageError(f"unknown device {device!r}: use auto, cpu, cuda or cuda:N")
     count = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
     if device == "cpu" or (device == "auto" and count == 0):

@@ -170,6 +170,7 @@ def prepare_low_resolution(
     back = np.linalg.inv(transform).astype(np.float64)
     inside = resample(prepared.brain.volume, image.volume, transform=back, interpolation="nearest")
     warnings += _check_coverage(image, first, prepared.brain.volume, transform)
+    warnings += guard.check_intensities(image.volume, inside, image.name)
     scale = brain_scale(image.volume, inside)
     low = LowResolution(
         target=target,

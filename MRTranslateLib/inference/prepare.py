@@ -22,7 +22,7 @@ from MRTranslateLib.preprocessing.registration import RegistrationResult, regist
 from MRTranslateLib.preprocessing.resampling import resample
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.provenance import BrainMaskRecord, RegistrationRecord, SourceRecord
-from MRTranslateLib.volume import Volume, same_grid, to_canonical, to_slices
+from MRTranslateLib.volume import Volume, same_lattice, to_canonical, to_slices
 
 BOX_MARGIN_VOXELS = 4
 """Zeros around the brain, as in training."""
@@ -110,7 +110,7 @@ def prepare(
     slices, records = {}, []
     for done, (contrast, image) in enumerate(images.items()):
         progress.step("sample", 0.8 + 0.2 * done / len(images))
-        sampled, doubts = _sample(image, contrast, plan.grid, inside, moves[contrast], bias_correction)
+        sampled, doubts = _sample(image, contrast, plan.grid, brain.volume, inside, moves[contrast], bias_correction)
         scale = brain_scale(sampled, inside)
         normalized = normalize(sampled.array[box], scale) * inside.array[box]
         slices[contrast] = np.ascontiguousarray(to_slices(normalized))
@@ -145,7 +145,7 @@ def _register(
         def tell(fraction: float, done: int = done) -> None:
             progress.step("register", 0.1 + 0.4 * (done + fraction) / len(others))
 
-        on_another_grid = not same_grid(image.volume, images[first].volume)
+        on_another_grid = not same_lattice(image.volume, images[first].volume)
         if registration == "always" or (registration == "auto" and on_another_grid):
             try:
                 moves[contrast] = register_rigid(image.volume, fixed, progress=tell)
@@ -160,20 +160,25 @@ def _sample(
     image: NamedVolume,
     contrast: Contrast,
     grid: Volume,
+    brain: Volume,
     inside: Volume,
     move: RegistrationResult | None,
     bias_correction: bool,
 ) -> tuple[Volume, list[str]]:
     """A source on the working grid by one interpolation, and what is doubtful about it."""
     transform = None if move is None or move.verdict == "already aligned" else move.transform
-    sampled = resample(to_canonical(image.volume), grid, transform=transform, interpolation="bspline")
+    source = to_canonical(image.volume)
+    sampled = resample(source, grid, transform=transform, interpolation="bspline")
     covered = float((sampled.array[inside.array] != 0).mean())
     if covered < MIN_BRAIN_SHARE:
         raise InputError(
             f"{image.name} shows only {covered:.0%} of the brain seen in the first source; "
             "give scans of the same patient and region, or another brain mask"
         )
-    warnings = check_contrast(sampled, inside, contrast, image.name)
+    back = None if transform is None else np.linalg.inv(transform).astype(np.float64)
+    own_brain = resample(brain, source, transform=back, interpolation="nearest")
+    warnings = guard.check_intensities(source, own_brain, image.name)
+    warnings += check_contrast(sampled, inside, contrast, image.name)
     if covered < WARN_BRAIN_SHARE:
         warnings.append(f"{image.name} shows only {covered:.0%} of the brain; the rest is translated without it")
     return (correct_bias(sampled, inside) if bias_correction else sampled), warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from MRTranslateLib.errors import InputError
+from MRTranslateLib.contrast import Contrast, parse_contrast
+from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.files import shown
+from MRTranslateLib.formats.checks import check_affine
 from MRTranslateLib.io import read_mask, read_volume
 from MRTranslateLib.provenance import FileRecord, content_sha256
 from MRTranslateLib.volume import Volume
@@ -35,6 +38,27 @@ class NamedVolume:
     record: FileRecord
 
 
+HAND_OVER = "hand over (array, affine), a Volume or a path"
+
+
+def by_contrast(sources: Mapping[Contrast, Image] | Mapping[str, Image]) -> dict[Contrast, Image]:
+    """Sources as a caller names them, in the same order.
+
+    Raises:
+        UsageError: If they are no mapping, or a name is no contrast or comes twice in two spellings.
+    """
+    if not isinstance(sources, Mapping):
+        kind = type(sources).__name__
+        raise UsageError(f"sources are given by contrast, such as {{'T1w': 't1.nii.gz'}}, not as a {kind}")
+    given: dict[Contrast, Image] = {}
+    for name, image in sources.items():
+        contrast = parse_contrast(str(name))
+        if contrast in given:
+            raise UsageError(f"{contrast} is given twice, the second time as {str(name)!r}: give it once")
+        given[contrast] = image
+    return given
+
+
 def load_image(image: Image, role: str, *, labels: bool = False) -> NamedVolume:
     """Read or wrap an image.
 
@@ -44,17 +68,29 @@ def load_image(image: Image, role: str, *, labels: bool = False) -> NamedVolume:
         labels: Whether it holds integer labels.
 
     Raises:
-        InputError: If it cannot be read or is no 3D volume.
+        InputError: If it cannot be read or is no 3D volume of real numbers on a plain grid.
     """
     if isinstance(image, Volume):
-        return NamedVolume(role, image, FileRecord(path=None, sha256=content_sha256(image.array, image.affine)))
+        return _in_memory(image, role)
     if isinstance(image, tuple):
         try:
-            volume = Volume(np.asarray(image[0]), np.asarray(image[1]))
-        except (ValueError, TypeError, IndexError) as error:
-            raise InputError(f"{role}: {error}; hand over (array, affine), a Volume or a path") from None
-        return load_image(volume, role)
-    path = Path(fspath(image))
+            array, affine = image
+            volume = Volume(np.asarray(array), np.asarray(affine))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{role}: {error}; {HAND_OVER}") from None
+        return _in_memory(volume, role)
+    try:
+        path = Path(fspath(image))
+    except TypeError:
+        raise InputError(f"{role} is a {type(image).__name__}; {HAND_OVER}") from None
     volume = read_mask(path) if labels else read_volume(path)
     record = FileRecord(path=str(path.absolute()), sha256=content_sha256(volume.array, volume.affine))
     return NamedVolume(f"{role} ({shown(path.name)})", volume, record)
+
+
+def _in_memory(volume: Volume, role: str) -> NamedVolume:
+    """What holds for a file must hold for an image in memory."""
+    if volume.array.dtype.kind not in "biuf":
+        raise InputError(f"{role} holds {volume.array.dtype} voxels: give one real number per voxel")
+    check_affine(role, volume.affine)
+    return NamedVolume(role, volume, FileRecord(path=None, sha256=content_sha256(volume.array, volume.affine)))

@@ -7,8 +7,8 @@ translate slices -> back to the first source's grid -> write.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os import PathLike
@@ -18,12 +18,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from MRTranslateLib import io, provenance
+from MRTranslateLib import provenance
 from MRTranslateLib.attention.attention_map import AttentionMap
 from MRTranslateLib.attention.report import HardRegion
 from MRTranslateLib.contrast import Contrast, parse_contrast
-from MRTranslateLib.errors import InputError, UsageError
-from MRTranslateLib.files import atomic_file, refuse_unfit_output
+from MRTranslateLib.errors import UsageError
 from MRTranslateLib.inference.attention import LesionMask, attention_of, lesion_on_output_grid
 from MRTranslateLib.inference.checks import findings_of
 from MRTranslateLib.inference.device import Execution, Precision, choose_execution
@@ -35,9 +34,10 @@ from MRTranslateLib.inference.low_resolution import (
     prepare_low_resolution,
 )
 from MRTranslateLib.inference.output_grid import values_on_output_grid
+from MRTranslateLib.inference.outputs import Outputs, write_together
 from MRTranslateLib.inference.prepare import Prepared, prepare
-from MRTranslateLib.inference.report import report_images, report_text, require_report_format
-from MRTranslateLib.inference.sources import Image, load_image
+from MRTranslateLib.inference.report import report_images, report_text
+from MRTranslateLib.inference.sources import Image, by_contrast, load_image
 from MRTranslateLib.inference.uncertainty import acquired_calibration, not_calibrated, uncertainty_of
 from MRTranslateLib.models.bundle import Bundle
 from MRTranslateLib.models.store import ModelStore
@@ -197,22 +197,21 @@ def translate(
         The result; the same input on the same device and number of threads gives the same bits.
 
     Raises:
-        UsageError: If the request makes no sense, or an output exists.
+        UsageError: If the request makes no sense, an output exists, or would take the place of what the run reads.
         InputError: If an image cannot be read or is unsuitable.
         ModelError: If the model is missing, damaged, or does not offer the route, the attention map or the use of a
             low-resolution target, or an uncertainty map with it.
         CancelledError: If the caller stopped the run; nothing is written then.
     """
     run = _Run(progress if isinstance(progress, Progress) else Progress(progress), bool(uncertainty))
-    wanted = target if isinstance(target, Contrast) else parse_contrast(target)
-    given = {parse_contrast(str(contrast)): image for contrast, image in sources.items()}
-    check_request(given, wanted)
-    path = None if output is None else _checked_output(Path(output), overwrite)
+    wanted, given = parse_contrast(str(target)), by_contrast(sources)
+    check_request(given, wanted, registration)
     if lesion_mask is not None and not attention and not uncertainty and report is None:
         raise UsageError("a lesion mask says in which regions to measure the attention map: ask for the map too")
-    attention_path = _checked_map(attention, "attention map", {path}, overwrite)
-    uncertainty_path = _checked_map(uncertainty, "uncertainty map", {path, attention_path}, overwrite)
-    report_path = _checked_report(report, {path, attention_path, uncertainty_path}, overwrite)
+    outputs = Outputs.of(output=output, attention=attention, uncertainty=uncertainty, report=report)
+    inputs = {contrast.value: image for contrast, image in given.items()}
+    masks = {"brain mask": brain_mask, "lesion mask": lesion_mask, LOW_RESOLUTION: low_resolution}
+    outputs.check({**inputs, **masks}, model, overwrite=overwrite)
     execution = choose_execution(device, precision, threads)
     with run.stage("read"):
         images = {contrast: load_image(image, contrast.value) for contrast, image in given.items()}
@@ -273,7 +272,7 @@ def translate(
             fallbacks = (*fallbacks, *given_up)
     checked: ChecksRecord | None = None
     seen: AcquiredSlices | None = None
-    if checks or report_path is not None:
+    if checks or outputs.report is not None:
         with run.stage("checks"):
             seen = None if low is None else _acquired(low, prepared)
             checked = findings_of(values, prepared=prepared, target=wanted, acquired=seen)
@@ -300,6 +299,7 @@ def translate(
         record = _provenance(
             target=wanted,
             bundle=bundle,
+            model=model,
             prepared=prepared,
             parameters=Parameters(
                 registration=registration,
@@ -312,21 +312,22 @@ def translate(
             fallbacks=fallbacks,
             warnings=warnings,
             volume=volume,
-            path=path,
+            path=outputs.result,
             seconds=run.seconds,
-            attention=None if made is None else _attention_record(made, bundle, lesion, attention_path),
-            uncertainty=None if doubt is None else _uncertainty_record(doubt, lesion, uncertainty_path),
+            attention=None if made is None else _attention_record(made, bundle, lesion, outputs.attention),
+            uncertainty=None if doubt is None else _uncertainty_record(doubt, lesion, outputs.uncertainty),
             low_resolution=None if low is None else low.record(bundle),
             checks=checked,
             level=level,
         )
-        files = {} if path is None else {path: volume}
-        if made is not None and attention_path is not None:
-            files[attention_path] = made.volume
-        if doubt is not None and uncertainty_path is not None:
-            files[uncertainty_path] = doubt.volume
+        label = provenance.label(wanted)
+        files = {} if outputs.result is None else {outputs.result: (volume, label)}
+        if made is not None and outputs.attention is not None:
+            files[outputs.attention] = made.volume, f"attention map of {label}"
+        if doubt is not None and outputs.uncertainty is not None:
+            files[outputs.uncertainty] = doubt.volume, f"uncertainty map of {label}"
         texts = {}
-        if report_path is not None:
+        if outputs.report is not None:
             stage.step("report", 0.1)
             shown = report_images(
                 prepared,
@@ -338,64 +339,18 @@ def translate(
                 acquired=seen,
             )
             drawn_in = None if lesion is None else lesion.record
-            texts[report_path] = report_text(report_path, record, bundle.card, shown, lesion_mask=drawn_in)
+            texts[outputs.report] = report_text(outputs.report, record, bundle.card, shown, lesion_mask=drawn_in)
         stage.step("write", 0.5)
-        _write(files, texts, record, overwrite=overwrite)
+        write_together(files, texts, record, overwrite=overwrite)
     return TranslationResult(
         volume,
         brain,
         warnings,
         record,
-        path,
+        outputs.result,
         None if made is None else made.volume,
         None if doubt is None else doubt.volume,
     )
-
-
-def _checked_output(path: Path, overwrite: bool) -> Path:
-    """Refuse an output that could not be written in the end, before the work is done."""
-    io.refuse_unwritable_format(path)
-    refuse_unfit_output(path, overwrite=overwrite)
-    sidecar = provenance.sidecar_path(path)
-    refuse_unfit_output(sidecar, overwrite=overwrite or _is_orphan(sidecar))
-    return path
-
-
-def _checked_map(
-    wanted: bool | str | PathLike[str], what: str, others: Collection[Path | None], overwrite: bool
-) -> Path | None:
-    """Where to write a map, None for nowhere; refuses what makes no sense before the work is done."""
-    if isinstance(wanted, bool):
-        return None
-    path = _checked_output(Path(wanted), overwrite)
-    for other in others:
-        if other is not None and provenance.sidecar_path(path).absolute() == provenance.sidecar_path(other).absolute():
-            raise UsageError(f"{path} and {other} would have the same sidecar: give the {what} another name")
-    return path
-
-
-def _checked_report(
-    wanted: str | PathLike[str] | None, others: Collection[Path | None], overwrite: bool
-) -> Path | None:
-    """Where to write the report, None for nowhere; refuses what could not be written, before the work is done."""
-    if wanted is None:
-        return None
-    path = Path(wanted)
-    require_report_format(path)
-    for other in others:
-        if other is not None and provenance.sidecar_path(other).absolute() == path.absolute():
-            raise UsageError(f"{path} will be the sidecar of {other}: give the report another name")
-    refuse_unfit_output(path, overwrite=overwrite)
-    return path
-
-
-def _is_orphan(sidecar: Path) -> bool:
-    """Whether this is a sidecar of ours: without its image, a power cut between two renames left it."""
-    try:
-        provenance.read_sidecar(sidecar)
-    except InputError:
-        return False
-    return True
 
 
 def _run_network(
@@ -441,6 +396,7 @@ def _provenance(
     *,
     target: Contrast,
     bundle: Bundle,
+    model: str | PathLike[str] | None,
     prepared: Prepared,
     parameters: Parameters,
     device: str,
@@ -461,7 +417,7 @@ def _provenance(
         program=provenance.program_version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         target=target,
-        model=provenance.ModelRecord.of(bundle, prepared.slices, target),
+        model=provenance.ModelRecord.of(bundle, prepared.slices, target, asked_for=model),
         sources=prepared.source_records,
         brain_mask=prepared.brain_record,
         parameters=parameters,
@@ -510,16 +466,3 @@ def _output_record(volume: Volume, path: Path | None, unit: str) -> OutputRecord
         spacing_mm=volume.spacing_mm,
         unit=unit,
     )
-
-
-def _write(files: Mapping[Path, Volume], texts: Mapping[Path, str], record: Provenance, *, overwrite: bool) -> None:
-    """Write images, each with the sidecar, and texts; all appear together once all are complete, or none does."""
-    with ExitStack() as stack:
-        for path, text in texts.items():
-            stack.enter_context(atomic_file(path, overwrite=overwrite)).write_bytes(text.encode("utf-8"))
-        for path, volume in files.items():
-            sidecar = provenance.sidecar_path(path)
-            image_file = stack.enter_context(atomic_file(path, overwrite=overwrite))
-            sidecar_file = stack.enter_context(atomic_file(sidecar, overwrite=overwrite or _is_orphan(sidecar)))
-            io.write_volume(image_file, volume, overwrite=True)
-            sidecar_file.write_text(provenance.encode(record), encoding="utf-8")

@@ -10,6 +10,8 @@ import numpy as np
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.io import read_mask, read_volume
 from MRTranslateLib.metrics.regions import Report, evaluate_regions
+from MRTranslateLib.preprocessing.brain_mask import check_mask_values, stripped_outline
+from MRTranslateLib.preprocessing.guard import check_intensities
 from MRTranslateLib.preprocessing.normalization import (
     BRAIN_PERCENTILE,
     SYNTHETIC_UNITS,
@@ -17,12 +19,10 @@ from MRTranslateLib.preprocessing.normalization import (
     brain_scale,
     normalize,
 )
-from MRTranslateLib.volume import Volume, same_grid
+from MRTranslateLib.volume import Volume, same_grid, to_canonical
 
 PLAUSIBLE_SYNTHETIC_SCALE = (0.2, 5.0)
 """A synthetic whose brain percentile is outside these multiples of ``SYNTHETIC_UNITS`` is hardly in our units."""
-STRIPPED_FRACTION = 0.7
-"""A stripped brain fills less of its grid than this, however tightly it is cropped (an ellipsoid fills 0.52)."""
 
 
 def evaluate_files(
@@ -48,24 +48,28 @@ def evaluate_volumes(
     Args:
         synthetic: In the units ``translate`` writes: 1000 is the 99.5th percentile of the target's brain.
         reference: The real target contrast in any units, on the same grid.
-        brain_mask: Nonzero is brain; None takes the voxels where the reference is above 0, which is right for a
-            skull-stripped reference only.
+        brain_mask: Nonzero is brain; None takes where a skull-stripped reference is above 0, or, where the reference
+            shows the skull, the brain that the synthetic shows.
         lesion_mask: Integer labels, 0 is no lesion; None when there is none.
 
     Raises:
-        InputError: If the grids differ, a mask is empty, or a volume holds no usable intensities.
+        InputError: If the grids differ, a mask is empty, neither volume is skull-stripped and there is no brain mask,
+            or a volume holds no usable intensities.
     """
+    synthetic, reference = to_canonical(synthetic), to_canonical(reference)
     notes: list[str] = []
     if brain_mask is None:
-        brain_mask = reference.with_array(reference.array > 0)
-        if brain_mask.array.mean() > STRIPPED_FRACTION:
-            notes.append("the reference does not look skull-stripped, so air and skull count too: give a brain mask")
+        brain_mask, notes = _brain_of(reference, synthetic)
+    brain_mask = to_canonical(brain_mask)
+    check_mask_values(brain_mask)
     if not same_grid(brain_mask, reference):
         raise InputError(
             f"the brain mask {brain_mask.shape} lies on another grid than the reference {reference.shape}: "
             "resample it to the reference's grid first"
         )
-    true = reference.with_array(normalize(reference.array, brain_scale(reference, brain_mask)))
+    scale = brain_scale(reference, brain_mask)
+    notes += check_intensities(reference, brain_mask, "the reference")
+    true = reference.with_array(normalize(reference.array, scale))
     test = synthetic.with_array(normalize(synthetic.array, IntensityScale(SYNTHETIC_UNITS)))
     report = evaluate_regions(test, true, brain_mask, lesion_mask)
     level = float(np.percentile(synthetic.array[brain_mask.array != 0], BRAIN_PERCENTILE))
@@ -76,3 +80,18 @@ def evaluate_volumes(
             "was it written by mrtranslate translate?"
         )
     return msgspec.structs.replace(report, notes=(*notes, *report.notes))
+
+
+def _brain_of(reference: Volume, synthetic: Volume) -> tuple[Volume, list[str]]:
+    """The brain as one of the two shows it, and what to note of it."""
+    if stripped_outline(reference) is not None:
+        return reference.with_array(reference.array > 0), []
+    outline = stripped_outline(synthetic)
+    if outline is None:
+        raise InputError(
+            "neither the reference nor the synthetic volume looks skull-stripped, so where the brain is cannot be "
+            "told: give a brain mask"
+        )
+    return synthetic.with_array(outline), [
+        "the reference shows the skull: measured in the brain of the synthetic volume"
+    ]

@@ -17,7 +17,7 @@ from MRTranslateLib.metrics.intensity import (
     signed_bias,
 )
 from MRTranslateLib.metrics.similarity import RADIUS_VOXELS, mask_box, structural_similarity_map
-from MRTranslateLib.volume import Volume, same_grid, to_canonical
+from MRTranslateLib.volume import Volume, same_lattice, to_canonical
 
 
 class RegionScores(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,12 +82,13 @@ def evaluate_regions(
         data_range: Width of the range of both images, > 0.
 
     Raises:
-        InputError: If the grids differ, a mask is empty, or a voxel in or beside the brain is NaN or infinite.
+        InputError: If the grids differ (the order of axes does not count), a mask is empty, or a voxel in or beside the
+            brain is NaN or infinite.
         ValueError: If ``data_range`` is not a positive number.
     """
     notes: list[str] = []
     for name, volume in (("synthetic", synthetic), ("brain mask", brain_mask), ("lesion mask", lesion_mask)):
-        if volume is not None and not same_grid(volume, reference):
+        if volume is not None and not same_lattice(volume, reference):
             raise InputError(
                 f"the {name} {volume.shape} lies on another grid than the reference {reference.shape}: "
                 "resample it to the reference's grid first"

@@ -32,19 +32,28 @@ PATIENCE_SECONDS = 5.0
 _LEFTOVER = re.compile(re.escape(HIDDEN_PREFIX) + r"(unpacking|download|removed|replaced)-(?P<name>.+)")
 
 
-def user_models_folder() -> Path:
-    """The user's folder of models: ``$MRTRANSLATE_MODELS``, else where this system keeps the data of programs."""
+def user_models_folder() -> Path | None:
+    """The user's folder of models: ``$MRTRANSLATE_MODELS``, else where this system keeps the data of programs.
+
+    None for a user without a home, as in a container that runs under a foreign id.
+    """
     if chosen := os.environ.get(USER_FOLDER_VARIABLE):
         return Path(chosen)
+    try:
+        return _data_folder() / "mrtranslate" / "models"
+    except RuntimeError:  # what Path.home raises
+        return None
+
+
+def _data_folder() -> Path:
+    """Where this system keeps the data of a user's programs."""
     if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME", ""))
-        if not data.is_absolute():  # the XDG specification: a relative path is to be ignored
-            data = Path.home() / ".local" / "share"
-    return data / "mrtranslate" / "models"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    chosen = Path(os.environ.get("XDG_DATA_HOME", ""))
+    # The XDG specification: a relative path is to be ignored.
+    return chosen if chosen.is_absolute() else Path.home() / ".local" / "share"
 
 
 @dataclass(frozen=True)
@@ -77,13 +86,18 @@ class ModelStore:
         self.shipped_folder = shipped_folder
         self.user_folder = user_models_folder() if user_folder is None else user_folder
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where it looks, the shipped models first."""
+        return (self.shipped_folder,) if self.user_folder is None else (self.shipped_folder, self.user_folder)
+
     def list(self) -> tuple[StoredModel, ...]:
         """All models, the shipped ones first, each group by name."""
         self._tidy_if_free()
         found: dict[str, StoredModel] = {}
-        for folder, shipped in ((self.shipped_folder, True), (self.user_folder, False)):
+        for folder in self.folders:
             for path in _visible_folders(folder):
-                found.setdefault(path.name, _stored(path, shipped))
+                found.setdefault(path.name, _stored(path, folder == self.shipped_folder))
         return tuple(found.values())
 
     def default_name(self) -> str | None:
@@ -149,18 +163,21 @@ class ModelStore:
         Raises:
             UsageError: If the checksum is missing or malformed, or a model of that name exists.
             ModelError: If the file is not what the checksum says, no zip, unsafe to unpack or no sound bundle.
-            MRTranslateError: If it cannot be fetched or the user's folder cannot be written.
+            MRTranslateError: If it cannot be fetched or the user's folder cannot be written or is nowhere.
         """
         if sha256 is not None and not re.match(SHA256_PATTERN, sha256 := sha256.strip().lower()):
             raise UsageError(f"checksum {shown(sha256)} is no SHA-256: give its 64 hexadecimal digits")
         if sha256 is None and is_url(source) and not str(source).lower().startswith("file:"):
             raise UsageError(f"{shown(source)} comes over the network: give the SHA-256 its publisher names (--sha256)")
-        with self._changing():
-            unpacked = self.user_folder / f"{HIDDEN_PREFIX}unpacking-{secrets.token_hex(8)}"
+        with self._changing() as folder:
+            unpacked = folder / f"{HIDDEN_PREFIX}unpacking-{secrets.token_hex(8)}"
             unpacked.mkdir()
             self._unpack(source, sha256, unpacked)
-            name = open_bundle(unpacked).card.name
-            final = self.user_folder / name
+            try:
+                name = open_bundle(unpacked).card.name
+            except ModelError as error:  # it names a folder that is gone when this is read
+                raise ModelError(str(error).replace(str(unpacked), shown(source))) from None
+            final = folder / name
             if (self.shipped_folder / name).exists():
                 raise UsageError(f"model {name} is shipped with the program: only a model of another name can be added")
             if final.exists() and not replace:
@@ -177,20 +194,20 @@ class ModelStore:
             MRTranslateError: If the folder cannot be changed.
         """
         # The pattern keeps separators out: a name never leads outside the store.
-        folder = self.user_folder / name if re.match(NAME_PATTERN, name) else None
-        if folder is None or not folder.is_dir():
+        own = self.user_folder
+        if own is None or not re.match(NAME_PATTERN, name) or not (own / name).is_dir():
             if any(model.name == name for model in self.list()):
                 raise UsageError(f"model {name} is shipped with the program and cannot be removed")
             raise ModelError(f"there is no installed model {shown(name)}: see mrtranslate models list")
         with self._changing():
-            folder.rename(self.user_folder / f"{HIDDEN_PREFIX}removed-{name}")
+            (own / name).rename(own / f"{HIDDEN_PREFIX}removed-{name}")
 
     def _unpack(self, source: str | Path, sha256: str | None, folder: Path) -> None:
         """Fetch the zip file if it lies elsewhere, check it and unpack it, all through one open file."""
         where = shown(source)
         path = Path(source)
         if is_url(source):
-            path = self.user_folder / f"{HIDDEN_PREFIX}download-{secrets.token_hex(8)}"
+            path = folder.parent / f"{HIDDEN_PREFIX}download-{secrets.token_hex(8)}"
             fetch(str(source), path)
         try:
             archive = path.open("rb")
@@ -203,38 +220,33 @@ class ModelStore:
             unpack_bundle(archive, folder, where=where)
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
+    def _changing(self) -> Iterator[Path]:
         """Hold the user's folder alone; hidden leftovers, others' and ours, are cleared before and after."""
+        folder = self.user_folder
+        if folder is None:
+            raise MRTranslateError(
+                f"there is no folder of your own for models, as this user has no home: set {USER_FOLDER_VARIABLE} to "
+                "one"
+            )
         try:
-            self.user_folder.mkdir(parents=True, exist_ok=True)
-            with folder_lock(self.user_folder, patience_seconds=PATIENCE_SECONDS):
-                self._tidy()
+            folder.mkdir(parents=True, exist_ok=True)
+            with folder_lock(folder, patience_seconds=PATIENCE_SECONDS):
+                _tidy(folder)
                 try:
-                    yield
+                    yield folder
                 finally:
-                    self._tidy()
+                    _tidy(folder)
         except OSError as error:
-            raise MRTranslateError(f"cannot change {shown(self.user_folder)}: {reason(error)}") from error
+            raise MRTranslateError(f"cannot change {shown(folder)}: {reason(error)}") from error
 
     def _tidy_if_free(self) -> None:
         """Clear away what a killed process left, unless a living one is at work or the folder is read-only."""
+        if self.user_folder is None:
+            return
         with contextlib.suppress(OSError, MRTranslateError):
             if any(_LEFTOVER.fullmatch(name) for name in os.listdir(self.user_folder)):
                 with folder_lock(self.user_folder, patience_seconds=0.0):
-                    self._tidy()
-
-    def _tidy(self) -> None:
-        """Delete leftovers and put back a model that was set aside and never replaced; only under the lock."""
-        for path in list(self.user_folder.iterdir()):
-            match = _LEFTOVER.fullmatch(path.name)
-            if match is None:
-                continue
-            if match[1] == "replaced" and not (self.user_folder / match["name"]).exists():
-                path.rename(self.user_folder / match["name"])
-            elif path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+                    _tidy(self.user_folder)
 
     def _why_no_default(self) -> str:
         """Why no shipped model can be used, with the remedy."""
@@ -245,6 +257,20 @@ class ModelStore:
             f"no model came with this copy of MRTranslate (looked in {shown(self.shipped_folder)}): "
             "name one with --model, or install one with mrtranslate models install"
         )
+
+
+def _tidy(folder: Path) -> None:
+    """Delete leftovers and put back a model that was set aside and never replaced; only under the lock."""
+    for path in list(folder.iterdir()):
+        match = _LEFTOVER.fullmatch(path.name)
+        if match is None:
+            continue
+        if match[1] == "replaced" and not (folder / match["name"]).exists():
+            path.rename(folder / match["name"])
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _visible_folders(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from scipy import ndimage
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.preprocessing.brain_extraction import extract_brain
 from MRTranslateLib.preprocessing.resampling import resample
-from MRTranslateLib.volume import Volume, same_grid
+from MRTranslateLib.volume import Volume, same_lattice
 
 MIN_BACKGROUND = 0.15
 """A stripped image has at least this share of voxels at one background value."""
@@ -26,6 +26,10 @@ CLEAN_ML = 1800.0
 CLOSING_MM = 2.0
 SHELL_GRID_MM = 2.0
 MIN_MASK_ML = 50.0
+SMALL_ML = 800.0
+"""A mask given below this misses much of an adult's brain."""
+MAX_LABELS = 20
+"""A mask given may be a segmentation of some regions; an image or an atlas has more values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,7 @@ def brain_mask(
         progress: Told the fraction of an extraction done.
 
     Raises:
-        InputError: If the mask given is empty or misses the reference, or if no brain is found.
+        InputError: If the mask given is empty, misses the reference or is an image, or if no brain is found.
     """
     if given is not None:
         return _from_given(reference, given)
@@ -70,7 +74,21 @@ def brain_mask(
     return BrainMask(extraction.mask, "extracted", extraction.warnings)
 
 
+def check_mask_values(mask: Volume) -> None:
+    """Refuse an image where a brain mask is wanted.
+
+    Raises:
+        InputError: If it holds more than 20 different values.
+    """
+    if (count := len(np.unique(mask.array))) > MAX_LABELS:
+        raise InputError(
+            f"the brain mask given holds {count} different values, more than a mask has; give one that is 0 outside "
+            "the brain and 1 inside"
+        )
+
+
 def _from_given(reference: Volume, given: Volume) -> BrainMask:
+    check_mask_values(given)
     binary = given.with_array((given.array != 0).astype(np.uint8))
     whole_ml = float(binary.array.sum()) * given.voxel_volume_ml
     if whole_ml == 0:
@@ -83,7 +101,10 @@ def _from_given(reference: Volume, given: Volume) -> BrainMask:
             "give a mask in the same physical space"
         )
     warnings = []
-    if not same_grid(given, reference):
+    if not SMALL_ML <= whole_ml <= MAX_STRIPPED_ML:
+        size = "less than most of" if whole_ml < SMALL_ML else "more than"
+        warnings.append(f"the brain mask given holds {whole_ml:.0f} ml, {size} a brain; check that it is one")
+    if not same_lattice(given, reference):
         warnings.append("the brain mask given lies on another grid and was resampled to the nearest voxel")
     if inside_ml < 0.9 * whole_ml:
         warnings.append(f"{1 - inside_ml / whole_ml:.0%} of the brain mask given lie outside the volume")

@@ -11,6 +11,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.volume import Volume
 
+REGISTRATIONS = ("auto", "always", "never")
 MIN_SLICES = 8
 SPACING_REFUSED_MM = (0.05, 20.0)
 """Beyond these a header is wrong, or nothing of a brain can be seen."""
@@ -18,6 +19,12 @@ SPACING_SENSIBLE_MM = (0.3, 7.0)
 """What clinical brain-MRI has."""
 LARGEST_VALUE = 1e12
 """Beyond it sums over a volume lose meaning or overflow in single precision."""
+MAX_NEGATIVE_SHARE = 0.05
+"""Ringing and subtraction leave a few negative voxels in a brain; z-scoring makes about half of them negative."""
+MAX_DARKEST = 0.2
+"""Air, bone or fluid is darker than this share of the brain's median in every scan that starts from 0."""
+MIN_LEVELS = 8
+"""A scan holds hundreds of values, a mask or a segmentation of tissues a few."""
 MIN_BRAIN_EXTENT_MM = 100.0
 """Adult brains measure about 130 x 170 x 110 mm or more with the cerebellum; 85 along the body counts as whole."""
 MIN_BRAIN_HEIGHT_MM = 85.0
@@ -61,6 +68,42 @@ def check_volume(volume: Volume, name: str) -> list[str]:
     low, high = SPACING_SENSIBLE_MM
     if min(volume.spacing_mm) < low or max(volume.spacing_mm) > high:
         return [f"{name} has voxels of {spacing} mm, unusual for brain-MRI ({low:g} to {high:g} mm)"]
+    return []
+
+
+def check_intensities(volume: Volume, brain_mask: Volume, name: str) -> list[str]:
+    """Refuse what is no scan or has other intensities than a scanner writes, warn of an offset.
+
+    Args:
+        volume: As it was given, not resampled, so that its values are its own.
+        brain_mask: Nonzero is brain; on the grid of ``volume``, not empty.
+        name: As for :func:`check_volume`.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        InputError: If more than 5 % of the brain are negative, or the brain holds fewer than 8 different values.
+    """
+    brain = volume.array[brain_mask.array != 0]
+    levels = len(np.unique(brain))
+    if levels < MIN_LEVELS:
+        raise InputError(
+            f"{name} holds only {levels} different values in the brain, as a mask or label map does; give the "
+            "scan itself"
+        )
+    negative = float((brain < 0).mean())
+    if negative > MAX_NEGATIVE_SHARE:
+        raise InputError(
+            f"{name} is negative in {negative:.0%} of the brain; give intensities as they were scanned, not z-scored "
+            "or with their mean subtracted"
+        )
+    lowest, median = float(volume.array.min()), float(np.median(brain))
+    if lowest > MAX_DARKEST * median:
+        return [
+            f"{name} is nowhere darker than {lowest:g}, which is {lowest / median:.0%} of the brain's median: if an "
+            "offset was added to its intensities, subtract it"
+        ]
     return []
 
 
@@ -131,16 +174,19 @@ def check_field_of_view(brain_mask: Volume) -> list[str]:
     return warnings
 
 
-def check_request(sources: Collection[Contrast], target: Contrast) -> None:
+def check_request(sources: Collection[Contrast], target: Contrast, registration: str = "auto") -> None:
     """Refuse a request that makes no sense whatever the files and the model.
 
     Args:
         sources: The contrasts given.
         target: The contrast asked for.
+        registration: Which sources to register.
 
     Raises:
-        UsageError: If there are no sources, or the target is among them.
+        UsageError: If there are no sources, the target is among them, or the registration is unknown.
     """
+    if registration not in REGISTRATIONS:
+        raise UsageError(f"unknown registration {registration!r}: use auto, always or never")
     if not sources:
         raise UsageError("no sources were given; give at least one, for example --source T1w=t1.nii.gz")
     if target in sources:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 from MRTranslateLib import provenance
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, UsageError
-from MRTranslateLib.files import json_text, reason, shown, write_text_atomic
+from MRTranslateLib.files import json_text, reason, same_place, shown, write_text_atomic
 from MRTranslateLib.inference.device import Execution
 from MRTranslateLib.inference.level import LevelCurve
 from MRTranslateLib.inference.prepare import Prepared
 from MRTranslateLib.inference.slices import SliceJob, SliceResult, translate_slices
-from MRTranslateLib.inference.sources import NamedVolume
+from MRTranslateLib.inference.sources import Image, NamedVolume
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.preprocessing.normalization import brain_scale, normalize
 from MRTranslateLib.preprocessing.resampling import resample
@@ -31,9 +32,10 @@ from MRTranslateLib.robustness.perturbations.acquisitions import VoxelSize
 from MRTranslateLib.robustness.perturbations.bank import perturb
 from MRTranslateLib.robustness.plan import CellKey, RobustnessPlan, source_seed
 from MRTranslateLib.robustness.regions import LESION, region_masks
-from MRTranslateLib.volume import Volume, same_grid, to_canonical, to_slices
+from MRTranslateLib.volume import Volume, same_lattice, to_canonical, to_slices
 
 CASE_FILE = "case.json"
+ADVERSARIAL_FILES = ADVERSARIAL_FILE, ADVERSARIAL_PICTURE = "adversarial.json", "adversarial.png"
 
 
 class CaseRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,7 +164,7 @@ def make_case(
     """
     grid, box, indices = prepared.grid.grid, prepared.box, prepared.indices
     for name, image in (("reference", reference), ("lesion mask", lesion_mask)):
-        if image is not None and not same_grid(image.volume, first):
+        if image is not None and not same_lattice(image.volume, first):
             raise InputError(
                 f"the {name} {image.volume.shape} lies on another grid than the first source {first.shape}: "
                 "resample it to the first source's grid first"
@@ -183,6 +185,18 @@ def make_case(
     masks = {name: mask[indices] for name, mask in region_masks(brain, labels, size_mm).items()}
     regions = {name: mask for name, mask in masks.items() if mask.any()}
     return Case(prepared.slices, brain, real, regions, size_mm, prepared, target, generator, execution)
+
+
+def refuse_inputs_in_cells(folder: Path, inputs: Mapping[str, Image | None]) -> None:
+    """Refuse an output folder whose cells are files that the run reads: it would clear them away.
+
+    Raises:
+        UsageError: Naming the input.
+    """
+    cells = folder / CELLS_FOLDER
+    for role, image in inputs.items():
+        if isinstance(image, (str, PathLike)) and same_place(Path(image).parent, cells):
+            raise UsageError(f"{shown(cells)} is cleared by a run and holds the {role}: choose another folder")
 
 
 def claim_folder(folder: Path, record: CaseRecord, *, overwrite: bool) -> None:
@@ -216,8 +230,8 @@ def claim_folder(folder: Path, record: CaseRecord, *, overwrite: bool) -> None:
         )
     for stale in (folder / CELLS_FOLDER).glob("*_level*_*.*"):
         stale.unlink()
-    for stale in folder.glob("adversarial.*"):
-        stale.unlink()
+    for name in ADVERSARIAL_FILES:
+        (folder / name).unlink(missing_ok=True)
     write_text_atomic(folder / CASE_FILE, json_text(record), overwrite=overwrite)
 
 

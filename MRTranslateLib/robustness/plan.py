@@ -125,14 +125,17 @@ def parse_levels(text: str) -> tuple[int, ...]:
     """``1-5``, ``3`` or ``1,3,5`` as levels.
 
     Raises:
-        UsageError: If it is none of these.
+        UsageError: If it is none of these, or a range that runs backwards.
 
     Example:
         >>> parse_levels("1-3"), parse_levels("2,5")
         ((1, 2, 3), (2, 5))
     """
     if match := re.fullmatch(r"(\d)-(\d)", text):
-        return tuple(range(int(match[1]), int(match[2]) + 1))
+        first, last = int(match[1]), int(match[2])
+        if first > last:
+            raise UsageError(f"levels {text!r} run backwards: write {last}-{first}")
+        return tuple(range(first, last + 1))
     if re.fullmatch(r"\d(,\d)*", text):
         return tuple(int(level) for level in text.split(","))
     raise UsageError(f"levels {text!r} are not understood: write 1-5, 3, or 1,3,5")

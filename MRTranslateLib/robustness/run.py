@@ -25,8 +25,9 @@ from MRTranslateLib.files import atomic_file, json_text, shown, write_text_atomi
 from MRTranslateLib.inference import load
 from MRTranslateLib.inference.device import Execution, Precision, choose_execution
 from MRTranslateLib.inference.output_grid import values_on_output_grid
+from MRTranslateLib.inference.outputs import refuse_what_is_read
 from MRTranslateLib.inference.prepare import prepare
-from MRTranslateLib.inference.sources import Image, NamedVolume, load_image
+from MRTranslateLib.inference.sources import Image, NamedVolume, by_contrast, load_image
 from MRTranslateLib.inference.translate import Registration
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.preprocessing.guard import check_distinct, check_request
@@ -35,7 +36,15 @@ from MRTranslateLib.progress import Progress, ProgressCallback
 from MRTranslateLib.provenance import ModelRecord, Parameters
 from MRTranslateLib.robustness import pictures
 from MRTranslateLib.robustness.adversarial import AdversarialResult, AdversarialSettings, search_worst_case
-from MRTranslateLib.robustness.case import Case, case_record, claim_folder, make_case
+from MRTranslateLib.robustness.case import (
+    ADVERSARIAL_FILE,
+    ADVERSARIAL_PICTURE,
+    Case,
+    case_record,
+    claim_folder,
+    make_case,
+    refuse_inputs_in_cells,
+)
 from MRTranslateLib.robustness.cell import UNPERTURBED, Cell, cell_path, compare, read_cell, write_cell
 from MRTranslateLib.robustness.perturbations.bank import PERTURBATIONS
 from MRTranslateLib.robustness.plan import CellKey, RobustnessPlan
@@ -48,7 +57,6 @@ PREPARED, MEASURED = 0.1, 0.97
 """Share of the progress after preparation, and after the last cell."""
 ADVERSARIAL_CELLS = 5.0
 """The search takes about as long as this many cells."""
-ADVERSARIAL_FILE = "adversarial.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +129,12 @@ def robustness_run(
     """
     line = progress if isinstance(progress, Progress) else Progress(progress)
     plan, folder = plan or RobustnessPlan(), Path(output)
-    wanted = target if isinstance(target, Contrast) else parse_contrast(target)
-    given = {parse_contrast(str(contrast)): image for contrast, image in sources.items()}
-    check_request(given, wanted)
+    wanted, given = parse_contrast(str(target)), by_contrast(sources)
+    check_request(given, wanted, registration)
+    masks = {"brain mask": brain_mask, "reference": reference, "lesion mask": lesion_mask}
+    inputs = {**{contrast.value: image for contrast, image in given.items()}, **masks}
+    refuse_what_is_read([folder / JSON_FILE, folder / HTML_FILE], inputs, model)
+    refuse_inputs_in_cells(folder, inputs)
     execution = choose_execution(device, precision, threads)
     line.step("read", 0.0)
     images = {contrast: load_image(image, contrast.value) for contrast, image in given.items()}
@@ -299,13 +310,13 @@ class _Job:
             values = values_on_output_grid(result, self.case.prepared, self.first)
             volume = values.with_array(np.round(values.array * SYNTHETIC_UNITS).astype(np.int16))
             with atomic_file(cell_path(self.folder, key, ".nii.gz"), overwrite=True) as path:
-                io.write_volume(path, volume, overwrite=True)
+                io.write_volume(path, volume, overwrite=True, description=provenance.label(self.case.target))
 
     def _search(self, settings: AdversarialSettings, progress: Progress) -> None:
         began = time.perf_counter()
         result, worst = search_worst_case(self.case, settings, progress)
         self.found = msgspec.structs.replace(result, seconds=round(time.perf_counter() - began, 3))
-        with atomic_file(self.folder / "adversarial.png", overwrite=True) as path:
+        with atomic_file(self.folder / ADVERSARIAL_PICTURE, overwrite=True) as path:
             pictures.adversarial_strip(self.case, worst, result.max_change).save(path, format="PNG", optimize=True)
         write_text_atomic(self.folder / ADVERSARIAL_FILE, json_text(self.found), overwrite=True)
 

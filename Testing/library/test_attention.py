@@ -148,9 +148,9 @@ def test_with_a_lesion_mask_its_regions_are_measured(run, phantom):
 
 
 def test_a_lesion_mask_on_another_grid_is_laid_onto_the_source_and_said(run, phantom):
-    flipped = Volume(phantom.labels.array[::-1], phantom.labels.affine @ np.diag([-1.0, 1, 1, 1]))
-    flipped.affine[:3, 3] = (phantom.labels.affine @ [phantom.labels.shape[0] - 1, 0, 0, 1])[:3]
-    result = run(lesion_mask=flipped)
+    larger = Volume(np.pad(phantom.labels.array, ((1, 0), (0, 0), (0, 0))), phantom.labels.affine.copy())
+    larger.affine[:3, 3] = (phantom.labels.affine @ [-1, 0, 0, 1])[:3]
+    result = run(lesion_mask=larger)
     assert any("lesion mask lies on another grid" in text for text in result.warnings)
     assert result.provenance.attention.report == run(lesion_mask=phantom.labels).provenance.attention.report
 

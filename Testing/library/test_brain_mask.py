@@ -120,6 +120,33 @@ def test_a_mask_on_another_grid_is_resampled_and_said_to_be():
     assert "resampled" in result.warnings[0]
 
 
+def test_a_mask_stored_left_posterior_superior_lies_on_the_same_grid():
+    affine = _stripped().affine @ np.array(
+        [[-1, 0, 0, SHAPE[0] - 1], [0, -1, 0, SHAPE[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1]]
+    )
+    result = brain_mask(_stripped(), Volume(_brain()[::-1, ::-1].astype(np.uint8), affine))
+    assert result.warnings == ()
+    np.testing.assert_array_equal(result.volume.array, _brain())
+
+
+def test_an_image_is_no_brain_mask():
+    image = _stripped().with_array(_stripped().array.astype(np.int16))
+    with pytest.raises(InputError, match=r"the brain mask given holds \d+ different values.*0 outside the brain"):
+        brain_mask(_stripped(), image)
+
+
+def test_a_mask_of_twenty_labels_is_one_brain():
+    labels = _stripped().with_array((_brain() * (1 + np.arange(SHAPE[0]) % 19)[:, None, None]).astype(np.uint8))
+    np.testing.assert_array_equal(brain_mask(_stripped(), labels).volume.array, _brain())
+
+
+@pytest.mark.parametrize(("scale", "size"), [(0.8, 738), (1.2, 2489)])
+def test_a_mask_too_small_or_too_large_for_a_brain_is_warned_of_with_its_volume(scale, size):
+    head = _stripped().with_array(np.where(_radius_mm(1.25) < 1, 500.0, 0.0).astype(np.float32))
+    (warning,) = brain_mask(head, head.with_array((_radius_mm(scale) < 1).astype(np.uint8))).warnings
+    assert warning.startswith(f"the brain mask given holds {size} ml")
+
+
 def test_an_empty_mask_is_refused():
     with pytest.raises(InputError, match="given is empty"):
         brain_mask(_stripped(), _stripped().with_array(np.zeros(SHAPE, np.uint8)))

@@ -185,6 +185,28 @@ def slow_process(files, tmp_path, copy_bundle):
     return start
 
 
+INTERRUPTED_IMPORT = """
+import builtins, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path.insert(0, {root!r})
+real = builtins.__import__
+def late(name, *rest):
+    if name == "msgspec":  # the first of the packages that take long
+        signal.raise_signal(signal.SIGINT)
+    return real(name, *rest)
+builtins.__import__ = late
+from MRTranslateLib.cli.main import main
+sys.exit(main(["models", "list"]))
+"""
+
+
+def test_ctrl_c_while_the_program_is_still_starting_is_no_traceback():
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT.format(root=str(ROOT))]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert process.returncode == 130
+    assert process.stderr == "mrtranslate: cancelled; nothing was written\n"
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_polite_stop_end_with_130_and_leave_nothing(slow_process, tmp_path, signal_number):
     process = slow_process()

@@ -20,7 +20,7 @@ def run(*words):
 
 @pytest.fixture
 def scans(tmp_path):
-    """A synthetic that is 10 % too dark, its reference, a brain and a lesion mask, as files."""
+    """A synthetic that is 10 % too dark, its reference, a brain of 1440 ml and a lesion mask, as files."""
     random = np.random.default_rng(0)
     brain = np.zeros((20, 20, 16), np.uint8)
     brain[4:16, 4:16, 3:13] = 1
@@ -30,7 +30,7 @@ def scans(tmp_path):
     lesion[6:9, 6:9, 6:9] = 2
     arrays = {"synthetic": synthetic, "reference": reference, "brain": brain, "lesion": lesion}
     for name, array in arrays.items():
-        nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+        nibabel.save(nibabel.Nifti1Image(array, np.diag([10.0, 10, 10, 1])), tmp_path / f"{name}.nii.gz")
     return {name: tmp_path / f"{name}.nii.gz" for name in arrays}
 
 
@@ -46,7 +46,7 @@ def test_the_table_has_a_row_for_each_region(scans, capsys):
 def test_the_brain_mask_given_is_the_one_used(scans, tmp_path, capsys):
     half = np.zeros((20, 20, 16), np.uint8)
     half[4:10, 4:16, 3:13] = 1
-    nibabel.save(nibabel.Nifti1Image(half, np.eye(4)), tmp_path / "half.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(half, np.diag([10.0, 10, 10, 1])), tmp_path / "half.nii.gz")
     pair = ("--synthetic", scans["synthetic"], "--reference", scans["reference"])
     assert run(*pair, "--brain-mask", tmp_path / "half.nii.gz") == 0
     assert capsys.readouterr().out.splitlines()[1].split()[1] == "720"

@@ -11,7 +11,15 @@ import pytest
 
 from MRTranslateLib import files
 from MRTranslateLib.errors import MRTranslateError, UsageError
-from MRTranslateLib.files import atomic_file, full_extension, refuse_unfit_output, sha256_of, shown, write_text_atomic
+from MRTranslateLib.files import (
+    atomic_file,
+    atomic_files,
+    full_extension,
+    refuse_unfit_output,
+    sha256_of,
+    shown,
+    write_text_atomic,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -184,6 +192,51 @@ def test_only_strays_of_dead_processes_of_this_machine_are_removed(tmp_path):
         (tmp_path / name).touch()
     write_text_atomic(tmp_path / "out", "text")
     assert sorted(os.listdir(tmp_path)) == sorted([*kept, "out"])
+
+
+@pytest.fixture
+def second_rename_fails(monkeypatch):
+    """The disk runs full between two renames."""
+    replace, calls = os.replace, []
+
+    def failing(source, final):
+        calls.append(final)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        replace(source, final)
+
+    monkeypatch.setattr(os, "replace", failing)
+
+
+def write_two(folder, text, *, overwrite=False):
+    with atomic_files({folder / "a": overwrite, folder / "b": overwrite}) as temporaries:
+        for path in temporaries.values():
+            path.write_text(text)
+
+
+def test_several_files_appear_together(tmp_path):
+    write_two(tmp_path, "new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
+
+
+def test_of_several_files_none_appears_where_one_cannot(tmp_path, second_rename_fails):
+    with pytest.raises(MRTranslateError, match=r"cannot finish writing .*b: no space left"):
+        write_two(tmp_path, "new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_former_files_come_back_where_one_cannot_be_replaced(tmp_path, second_rename_fails):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("old")
+    with pytest.raises(MRTranslateError, match="cannot finish writing"):
+        write_two(tmp_path, "new", overwrite=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
+
+
+def test_replaced_files_leave_no_copy_behind(tmp_path):
+    for text in ("old", "new"):
+        write_two(tmp_path, text, overwrite=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.preprocessing.guard import (
     check_distinct,
     check_field_of_view,
+    check_intensities,
     check_request,
     check_spacings,
     check_volume,
@@ -131,3 +132,49 @@ def test_the_target_among_the_sources_is_wrong_usage():
 def test_the_same_image_as_two_contrasts_is_refused():
     with pytest.raises(InputError, match="T1w and FLAIR are the same file"):
         check_distinct({Contrast.T1W: "a", Contrast.T2W: "b", Contrast.FLAIR: "a"})
+
+
+def _scan() -> tuple[Volume, Volume]:
+    """Tissue of 1 to 1000 in a box of air, and the mask of the tissue."""
+    inside = np.zeros((20, 20, 20), np.uint8)
+    inside[4:16, 4:16, 4:16] = 1
+    values = np.random.default_rng(0).uniform(1, 1000, inside.shape) * inside
+    return Volume(values.astype(np.float32), np.eye(4)), Volume(inside, np.eye(4))
+
+
+def test_intensities_as_scanned_pass_without_warning():
+    assert check_intensities(*_scan(), "T1w (a.nii)") == []
+
+
+def test_a_z_scored_brain_is_refused_with_its_share_of_negative_voxels():
+    volume, inside = _scan()
+    values = volume.array[inside.array > 0]
+    scored = volume.with_array(np.where(inside.array, (volume.array - values.mean()) / values.std(), 0))
+    with pytest.raises(InputError, match=r"^T1w \(a\.nii\) is negative in (49|50|51)% of the brain.*z-scored"):
+        check_intensities(scored, inside, "T1w (a.nii)")
+
+
+def test_a_few_negative_voxels_are_ringing_and_pass():
+    volume, inside = _scan()
+    volume.array[volume.array < 40] *= -1  # 4 % of the tissue
+    assert check_intensities(volume, inside, "T1w") == []
+
+
+def test_an_offset_of_all_intensities_is_warned_of_with_its_value():
+    volume, inside = _scan()
+    (warning,) = check_intensities(volume.with_array(volume.array + 1000), inside, "T1w (a.nii)")
+    assert warning.startswith("T1w (a.nii) is nowhere darker than 1000, which is 67% of the brain's median")
+    assert "subtract" in warning
+
+
+@pytest.mark.parametrize("levels", [2, 4, 7])
+def test_a_mask_or_label_map_is_no_scan(levels):
+    volume, inside = _scan()
+    labels = volume.with_array(np.ceil(volume.array * levels / 1000).astype(np.uint8))
+    with pytest.raises(InputError, match=f"T1w holds only {levels} different values in the brain.*mask or label map"):
+        check_intensities(labels, inside, "T1w")
+
+
+def test_eight_levels_of_grey_may_be_a_scan():
+    volume, inside = _scan()
+    assert check_intensities(volume.with_array(np.ceil(volume.array / 125)), inside, "T1w") == []

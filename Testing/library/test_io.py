@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -108,6 +109,37 @@ def test_without_any_form_the_place_is_that_of_itk_and_slicer(tmp_path):
     nib.save(image, tmp_path / "v.nii")
     truth = from_sitk(sitk.ReadImage(str(tmp_path / "v.nii")))
     np.testing.assert_allclose(read_volume(tmp_path / "v.nii").affine, truth.affine, atol=1e-5)
+
+
+def with_forms(path: Path, sform: np.ndarray, qform: np.ndarray, *, sform_code: int = 2, qform_code: int = 1) -> Path:
+    image = nib.Nifti1Image(oblique_volume().array, sform)
+    image.set_sform(sform, sform_code)
+    image.set_qform(qform, qform_code)
+    nib.save(image, path)
+    return path
+
+
+def test_an_sform_and_a_qform_that_lead_to_different_places_are_refused_with_the_distance(tmp_path):
+    shifted = oblique_volume().affine + np.array([[0, 0, 0, 15.0]] + 3 * [[0, 0, 0, 0]])
+    path = with_forms(tmp_path / "v.nii", shifted, oblique_volume().affine)
+    with pytest.raises(InputError, match=r"v\.nii gives its voxels two places, 15\.0 mm apart.*(sform|qform)"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(("shift_mm", "qform_code"), [(0.5, 1), (15.0, 0)])
+def test_a_qform_that_differs_little_or_does_not_count_is_passed_over(tmp_path, shift_mm, qform_code):
+    shifted = oblique_volume().affine + np.array([[0, 0, 0, shift_mm]] + 3 * [[0, 0, 0, 0]])
+    path = with_forms(tmp_path / "v.nii", shifted, oblique_volume().affine, qform_code=qform_code)
+    np.testing.assert_allclose(read_volume(path).affine, shifted, atol=1e-5)
+
+
+def test_a_slight_shear_that_no_qform_can_hold_is_no_contradiction(tmp_path):
+    array = np.zeros((400, 8, 400), np.uint8)
+    array[0, 0, 0] = 1
+    sheared = np.eye(4)
+    sheared[0, 2] = 0.009  # 1.8 mm at the far corner of what a qform can hold
+    write_volume(tmp_path / "v.nii", Volume(array, sheared))
+    np.testing.assert_allclose(read_volume(tmp_path / "v.nii").affine, sheared, atol=1e-5)
 
 
 def test_metres_become_millimetres(tmp_path):
@@ -439,7 +471,7 @@ REFUSED = {
     "dicom single slice": "single DICOM slice",
     "dicom mixed series": "2 DICOM series: .*series 1 .*; series 2 ",
     "dicom gap": "6.00 mm apart",
-    "dicom doubled slice": "0.00 mm apart",
+    "dicom doubled slice": "has 2 of 7 slices at the place of another",
     "folder without images": "without DICOM images",
 }
 
@@ -465,6 +497,35 @@ def test_a_damaged_input_writes_nothing_to_stderr(tmp_path):
     run = subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, capture_output=True, timeout=60)
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
     remove_damaged_inputs(tmp_path / "i")
+
+
+# --- what a file says of itself ------------------------------------------------------------------------------------
+
+
+SAID = "SYNTHETIC FLAIR; research use only, not for diagnosis"
+
+
+def test_a_nifti_says_what_it_is_in_its_description(tmp_path):
+    write_volume(tmp_path / "v.nii.gz", oblique_volume(), description=SAID)
+    assert bytes(nib.load(tmp_path / "v.nii.gz").header["descrip"]).rstrip(b"\0").decode() == SAID
+
+
+def test_a_nrrd_says_what_it_is_in_its_content(tmp_path):
+    write_volume(tmp_path / "v.nrrd", oblique_volume(), description=SAID)
+    assert f"content: {SAID}\n".encode() in (tmp_path / "v.nrrd").read_bytes()
+
+
+def test_a_metaimage_says_what_it_is_in_its_comment(tmp_path):
+    write_volume(tmp_path / "v.mha", oblique_volume(), description=SAID)
+    assert f"Comment = {SAID}\n".encode() in (tmp_path / "v.mha").read_bytes()
+
+
+@pytest.mark.parametrize("extension", WRITABLE_EXTENSIONS)
+def test_a_description_changes_neither_grid_nor_values(tmp_path, extension):
+    write_volume(tmp_path / f"v{extension}", oblique_volume(), description="ä" * 90)
+    back = read_volume(tmp_path / f"v{extension}")
+    assert same_grid(back, oblique_volume())
+    np.testing.assert_array_equal(back.array, oblique_volume().array)
 
 
 # --- DICOM ------------------------------------------------------------------------------------------------------------
@@ -557,6 +618,15 @@ def test_a_slice_that_does_not_belong_is_refused(dicom_folder, elements, message
     edit(dicom_folder / "005.dcm", **elements)
     with pytest.raises(InputError, match=message):
         read_volume(dicom_folder)
+
+
+def test_two_echoes_in_one_series_are_told_by_their_places(tmp_path):
+    paths = write_dicom_series(tmp_path / "series", oblique_volume().array)
+    for path in paths:
+        shutil.copy(path, path.with_name(f"echo2-{path.name}"))
+    same = r"24 of 24 slices at the place of another \(1-000\.dcm and echo2-1-000\.dcm\), for example of a second echo"
+    with pytest.raises(InputError, match=same + ": keep one volume in the folder"):
+        read_volume(tmp_path / "series")
 
 
 def test_a_lost_slice_under_its_old_name_is_not_passed_over(dicom_folder):

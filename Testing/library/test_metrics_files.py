@@ -9,7 +9,8 @@ from MRTranslateLib.metrics.files import evaluate_volumes
 from MRTranslateLib.volume import Volume
 
 SHAPE = (20, 20, 16)
-AFFINE = np.diag([1.0, 1.0, 1.5, 1.0])
+AFFINE = np.diag([8.0, 9.0, 9.0, 1.0])
+"""So that the ellipsoid of 16 x 16 x 12 voxels has the size of a brain."""
 
 
 @pytest.fixture
@@ -51,14 +52,42 @@ def test_both_are_clipped_to_the_range_that_is_judged(perfect, reference, brain)
     assert report.brain.nmae < 1e-6
 
 
-def test_without_a_brain_mask_the_brain_is_where_the_reference_is_positive(perfect, reference, brain):
+def test_without_a_brain_mask_the_brain_is_where_a_stripped_reference_is_positive(perfect, reference, brain):
     dimmed = perfect.with_array(perfect.array * 0.9)
     assert evaluate_volumes(dimmed, reference) == evaluate_volumes(dimmed, reference, brain_mask=brain)
 
 
-def test_a_reference_with_skull_and_no_mask_is_noted(perfect, reference):
-    noisy = reference.with_array(reference.array + 1)
-    assert "does not look skull-stripped" in evaluate_volumes(perfect, noisy).notes[0]
+def with_skull(volume):
+    return volume.with_array(np.maximum(volume.array, np.random.default_rng(2).uniform(0, 150, SHAPE)))
+
+
+def test_a_reference_with_skull_is_measured_in_the_brain_of_the_synthetic_and_says_so(perfect, reference, brain):
+    report = evaluate_volumes(perfect, with_skull(reference))
+    assert report.brain == evaluate_volumes(perfect, with_skull(reference), brain_mask=brain).brain
+    assert "measured in the brain of the synthetic volume" in report.notes[0]
+
+
+def test_where_both_show_more_than_a_brain_a_mask_is_needed(perfect, reference, brain):
+    head = with_skull(reference)
+    with pytest.raises(InputError, match=r"neither the reference nor the synthetic volume.*give a brain mask"):
+        evaluate_volumes(with_skull(perfect), head)
+    assert evaluate_volumes(perfect, head, brain_mask=brain).brain.nmae < 1e-6
+
+
+def test_a_reference_with_negative_brain_intensities_is_refused(perfect, reference, brain):
+    with pytest.raises(InputError, match="the reference is negative in"):
+        evaluate_volumes(perfect, reference.with_array(reference.array - 1500), brain_mask=brain)
+
+
+def test_a_mask_and_a_synthetic_in_another_axis_order_lie_on_the_same_grid(perfect, reference, brain):
+    def flipped(volume):
+        mirror = np.diag([-1.0, 1.0, 1.0, 1.0])
+        mirror[0, 3] = SHAPE[0] - 1
+        return Volume(volume.array[::-1], volume.affine @ mirror)
+
+    lopsided = brain.with_array(brain.array * (np.arange(20) < 13)[:, None, None])
+    plain = evaluate_volumes(perfect, reference, brain_mask=lopsided)
+    assert evaluate_volumes(flipped(perfect), reference, brain_mask=flipped(lopsided)) == plain
 
 
 def test_a_synthetic_in_other_units_is_noted_with_its_level(perfect, reference, brain):

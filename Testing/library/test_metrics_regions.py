@@ -150,3 +150,14 @@ def test_nan_in_the_synthetic_is_refused_with_its_count(reference, brain):
     spoilt[6, 6, 6:9] = np.nan
     with pytest.raises(InputError, match="the synthetic holds 3 NaN"):
         evaluate_regions(volume(spoilt), reference, brain, None)
+
+
+def test_the_order_of_axes_in_a_file_changes_nothing(reference, brain, lesion):
+    synthetic = volume(np.random.default_rng(5).random(SHAPE))
+
+    def turned(one):
+        permuted = one.affine[:, [2, 0, 1, 3]]
+        return Volume(one.array.transpose(2, 0, 1), permuted)
+
+    plain = evaluate_regions(synthetic, reference, brain, lesion)
+    assert evaluate_regions(turned(synthetic), reference, turned(brain), turned(lesion)) == plain

@@ -50,6 +50,12 @@ def test_other_ways_to_write_levels_are_refused(text):
         parse_levels(text)
 
 
+@pytest.mark.parametrize("text", ["5-1", "3-2"])
+def test_a_range_of_levels_that_runs_backwards_is_said_to(text):
+    with pytest.raises(UsageError, match=f"levels '{text}' run backwards: write {text[::-1]}"):
+        parse_levels(text)
+
+
 def test_misalignment_spares_the_first_source_and_a_dropped_source_is_one():
     plan = RobustnessPlan()
     assert plan.perturbed_sources("misalignment", (T1W, T2W, FLAIR)) == (T2W, FLAIR)

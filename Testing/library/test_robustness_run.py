@@ -71,6 +71,16 @@ def test_the_error_against_a_reference_equal_to_the_source_is_nothing_and_then_t
         assert cell.regions["lesion"].error.nmae == pytest.approx(cell.regions["lesion"].change.nmae, rel=1e-4)
 
 
+def test_a_reference_and_a_lesion_mask_in_another_axis_order_lie_on_the_grid_of_the_source(run):
+    image, _, lesion = head()
+    mirror = np.diag([-1.0, 1.0, 1.0, 1.0])
+    mirror[0, 3] = SHAPE[0] - 1
+    flipped = [Volume(one.array[::-1], one.affine @ mirror) for one in (image, lesion)]
+    report = run(reference=flipped[0], lesion_mask=flipped[1]).report
+    assert report.unperturbed.regions["brain"].error.psnr is None
+    assert report.unperturbed.regions["lesion"].error.psnr is None
+
+
 def test_own_normalisation_brings_the_brightest_tissue_back_to_one(run):
     plan = RobustnessPlan(perturbations=("gamma_above_one",), levels=(5,), tracks=("clean", "own"))
     clean, own = (cell.regions["brain"].change.bias for cell in run(plan=plan).report.cells)

@@ -279,6 +279,18 @@ class TestUnsafeArchives:
             store.install(path)
         assert visible_and_hidden(store.user_folder) == []
 
+    @pytest.mark.parametrize(
+        ("entries", "message"),
+        [
+            ([("tiny/model.json", "{")], r"^\S+/broken\.zip/model\.json is not a valid model card"),
+            ([("tiny/weights.safetensors", "x")], r"^\S+/broken\.zip holds no model\.json"),
+        ],
+    )
+    def test_a_bundle_that_is_not_sound_is_named_by_its_zip_file(self, store, tmp_path, entries, message):
+        with pytest.raises(ModelError, match=message) as caught:
+            store.install(zip_of(tmp_path / "broken.zip", *entries))
+        assert HIDDEN_PREFIX not in str(caught.value)
+
     def test_every_truncation_is_refused(self, store, tmp_path, tiny_zip):
         data = tiny_zip.read_bytes()
         for length in range(0, len(data), len(data) // 23):
@@ -537,3 +549,26 @@ class TestUserFolder:
 
     def test_shipped_models_lie_in_resources_beside_the_library(self):
         assert ModelStore().shipped_folder == ROOT / "Resources" / "Models"
+
+    @pytest.fixture
+    def homeless(self, monkeypatch):
+        """A user id without an entry in passwd, as in a container, and no variable that says where to go."""
+        for name in ("MRTRANSLATE_MODELS", "XDG_DATA_HOME", "LOCALAPPDATA"):
+            monkeypatch.delenv(name, raising=False)
+
+        def no_home():
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr(Path, "home", no_home)
+
+    def test_without_a_home_there_is_none_and_shipped_models_are_found(self, homeless, tmp_path):
+        write_example(tmp_path / "shipped")
+        store = ModelStore(shipped_folder=tmp_path / "shipped")
+        assert (user_models_folder(), store.user_folder) == (None, None)
+        assert store.find().card.name == "tiny"
+        with pytest.raises(ModelError, match="there is no installed model other"):
+            store.remove("other")
+
+    def test_without_a_home_installing_says_which_variable_to_set(self, homeless, tmp_path, tiny_zip):
+        with pytest.raises(MRTranslateError, match=r"no folder of your own.*set MRTRANSLATE_MODELS"):
+            ModelStore(shipped_folder=tmp_path / "shipped").install(tiny_zip)

@@ -3,8 +3,10 @@
 import json
 import math
 
+import nibabel
 import numpy as np
 import pytest
+from nibabel import orientations
 from scipy.spatial.transform import Rotation
 
 from MRTranslateLib.contrast import Contrast
@@ -160,6 +162,28 @@ def test_a_source_on_another_grid_is_registered_and_reported(quick, phantom):
     assert record.rotation_deg == pytest.approx(6, abs=0.7)
 
 
+def stored_as(volume, axes):
+    """The same voxels in another order."""
+    turn = orientations.ornt_transform(orientations.io_orientation(volume.affine), orientations.axcodes2ornt(axes))
+    affine = volume.affine @ orientations.inv_ornt_aff(turn, volume.shape)
+    return Volume(orientations.apply_orientation(volume.array, turn), affine)
+
+
+def test_a_source_on_the_same_lattice_in_another_axis_order_is_not_registered(quick, phantom):
+    plain = quick({T1W: phantom.volumes[T1W], T2W: phantom.volumes[T2W]})
+    turned = quick({T1W: phantom.volumes[T1W], T2W: stored_as(phantom.volumes[T2W], "PSL")})
+    assert turned.provenance.sources[1].registration is None
+    np.testing.assert_array_equal(turned.volume.array, plain.volume.array)
+
+
+def test_masks_on_the_same_lattice_in_another_axis_order_are_not_said_to_be_resampled(quick, phantom):
+    lesion = phantom.labels.with_array((phantom.labels.array > 0).astype(np.uint8))
+    masks = {"brain_mask": stored_as(phantom.brain_mask.with_array(phantom.brain_mask.array.astype(np.uint8)), "LPS")}
+    masks["lesion_mask"] = stored_as(lesion, "LPS")
+    result = quick({T1W: phantom.volumes[T1W]}, uncertainty=True, **masks)
+    assert not any("resampled" in warning for warning in result.warnings)
+
+
 def test_the_same_input_gives_the_same_bits(quick, phantom):
     first, second = (quick({T1W: phantom.volumes[T1W], T2W: phantom.volumes[T2W]}) for _ in range(2))
     assert first.provenance.output.sha256 == second.provenance.output.sha256
@@ -191,6 +215,15 @@ def test_the_output_file_and_its_sidecar_say_what_the_result_is(quick, phantom, 
     assert sidecar["target"] == "FLAIR"
     assert sidecar["output"]["sha256"] == result.provenance.output.sha256
     assert sidecar["model"]["weights_sha256"] == result.provenance.model.weights_sha256
+
+
+def test_the_files_themselves_say_that_they_are_synthetic(copy_generator, attentive_bundle, phantom, tmp_path):
+    files = {"output": tmp_path / "out.nii.gz", "attention": tmp_path / "map.nii", "uncertainty": tmp_path / "sd.nii"}
+    caller(attentive_bundle)({T1W: phantom.volumes[T1W]}, **files)
+    said = {option: bytes(nibabel.load(path).header["descrip"]).decode() for option, path in files.items()}
+    assert said["output"].startswith("SYNTHETIC FLAIR; research use only, not for diagnosis")
+    assert said["attention"].startswith("attention map of SYNTHETIC FLAIR;")
+    assert said["uncertainty"].startswith("uncertainty map of SYNTHETIC FLAIR;")
 
 
 def test_a_level_told_from_a_source_is_reached_and_stands_in_the_sidecar_and_the_report(
@@ -281,6 +314,20 @@ def test_nan_voxels_are_counted(quick, phantom):
     array[10, 10, :5] = np.nan
     with pytest.raises(InputError, match="5 voxels that are NaN"):
         quick({T1W: phantom.volumes[T1W].with_array(array)})
+
+
+def test_a_z_scored_source_is_refused_by_name_and_told_from_the_others(quick, phantom):
+    values, brain = phantom.volumes[T2W].array, phantom.brain_mask.array > 0
+    scored = np.where(values > 0, (values - values[brain].mean()) / values[brain].std(), 0).astype(np.float32)
+    with pytest.raises(InputError, match=r"^T2w is negative in \d\d% of the brain"):
+        quick({T1W: phantom.volumes[T1W], T2W: phantom.volumes[T2W].with_array(scored)})
+
+
+def test_a_label_map_on_another_grid_is_no_source_though_resampling_would_blur_its_labels(quick, phantom):
+    labels = phantom.labels.with_array((phantom.brain_mask.array > 0).astype(np.int16) + phantom.labels.array)
+    coarse = Volume(labels.array[::2, ::2, ::2], labels.affine @ np.diag([2.0, 2.0, 2.0, 1.0]))
+    with pytest.raises(InputError, match=r"T2w holds only \d different values"):
+        quick({T1W: phantom.volumes[T1W], T2W: coarse}, registration="never")
 
 
 def test_the_slice_spacing_is_held_against_the_slices_the_model_saw(quick, phantom, monkeypatch):

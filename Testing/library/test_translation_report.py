@@ -168,7 +168,7 @@ def test_when_the_image_cannot_be_written_there_is_no_report_either(run, tmp_pat
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(translate_module.io, "write_volume", full)
+    monkeypatch.setattr("MRTranslateLib.io.write_volume", full)
     with pytest.raises(OSError, match="No space left"):
         run(output=tmp_path / "out.nii.gz", report=tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []

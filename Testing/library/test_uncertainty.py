@@ -196,7 +196,7 @@ def test_map_and_image_are_written_with_the_same_sidecar(run, tmp_path):
 
 @pytest.mark.parametrize("name", ["out.nii.gz", "out.nrrd"])
 def test_a_map_that_would_share_name_or_sidecar_with_the_image_is_refused(run, tmp_path, name):
-    with pytest.raises(UsageError, match="the same sidecar: give the uncertainty map another name"):
+    with pytest.raises(UsageError, match="the same sidecar: rename one of them"):
         run(output=tmp_path / "out.nii.gz", uncertainty=tmp_path / name)
 
 

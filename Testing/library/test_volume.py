@@ -12,6 +12,7 @@ from MRTranslateLib.volume import (
     from_sitk,
     from_slices,
     same_grid,
+    same_lattice,
     to_canonical,
     to_sitk,
     to_slices,
@@ -132,3 +133,20 @@ def test_an_image_of_vectors_is_no_volume():
 
     with pytest.raises(ValueError, match="3D with 3 components"):
         from_sitk(sitk.Image([4, 4, 4], sitk.sitkVectorFloat32, 3))
+
+
+@pytest.mark.parametrize(("axes", "signs"), ORIENTATIONS)
+def test_axis_order_and_flips_leave_the_lattice_what_it_is(axes, signs):
+    plain, sizes = Volume(np.zeros((4, 5, 6)), oblique_affine()), np.array([4, 5, 6])
+    turn = np.zeros((4, 4))
+    turn[axes, range(3)], turn[3, 3] = signs, 1
+    turn[:3, 3] = [0 if turn[row, :3].sum() > 0 else sizes[row] - 1 for row in range(3)]
+    turned = Volume(np.zeros(sizes[list(axes)]), plain.affine @ turn)
+    assert same_lattice(turned, plain)
+    assert same_grid(turned, plain) == (list(axes) == [0, 1, 2] and min(signs) > 0)
+
+
+def test_a_shift_by_half_a_voxel_is_another_lattice():
+    affine = oblique_affine()
+    affine[:3, 3] += affine[:3, 0] / 2
+    assert not same_lattice(Volume(np.zeros((4, 5, 6)), affine), Volume(np.zeros((4, 5, 6)), oblique_affine()))
