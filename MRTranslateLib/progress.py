@@ -34,3 +34,18 @@ class Progress:
             raise CancelledError("the translation was cancelled; nothing was written")
         if self.callback is not None:
             self.callback(stage, min(max(fraction, 0.0), 1.0))
+
+    def part(self, begin: float, end: float, *, stage: str | None = None) -> Progress:
+        """For a run within this one: its 0..1 is ``begin``..``end`` here; it stops with this one.
+
+        Args:
+            begin: Fraction done when it starts.
+            end: Fraction done when it is through.
+            stage: Said instead of the stages it names itself.
+        """
+        callback = self.callback
+        if callback is None:
+            return self
+        return Progress(
+            lambda named, fraction: callback(stage or named, begin + (end - begin) * fraction), self.cancelled
+        )

@@ -67,10 +67,10 @@ def super_resolve(
         ModelError: If the resolver needs what this version does not give it.
         CancelledError: If the caller asks to stop.
     """
-    synthesis = synthesize_brain(generator, prepared, target, execution, _part(progress, 0.0, SYNTHESIS_SHARE))
+    synthesis = synthesize_brain(generator, prepared, target, execution, progress.part(0.0, SYNTHESIS_SHARE))
     scaled = at_full_resolution_scale(low, prepared, synthesis.slices)
     resolved = resolve_slices(
-        resolver, component, prepared, scaled, synthesis.slices, execution, _part(progress, SYNTHESIS_SHARE, 1.0)
+        resolver, component, prepared, scaled, synthesis.slices, execution, progress.part(SYNTHESIS_SHARE, 1.0)
     )
     fallbacks = (*synthesis.fallbacks, *resolved.fallbacks)
     return SliceResult(resolved.slices, resolved.device, fallbacks, synthesis.curve)
@@ -366,11 +366,3 @@ def _subdivided(volume: Volume, counts: list[int]) -> Volume:
     affine[:, 3] = volume.affine @ [*((1 / count - 1) / 2 for count in counts), 1.0]
     shape = tuple(length * count for length, count in zip(volume.shape, counts, strict=True))
     return Volume(np.broadcast_to(np.float32(0), shape), affine)
-
-
-def _part(progress: Progress, begin: float, end: float) -> Progress:
-    """A stage's own progress 0..1 as a part of ``progress``."""
-    callback = progress.callback
-    if callback is None:
-        return progress
-    return Progress(lambda stage, fraction: callback(stage, begin + (end - begin) * fraction), progress.cancelled)

@@ -116,18 +116,13 @@ class _Run:
     def stage(self, name: str) -> Iterator[Progress]:
         """Time a stage and map its own progress 0..1 into that of the whole run."""
         begin, end = self._share(name)
-        callback = self.progress.callback
-
-        def share(inner: str, fraction: float) -> None:
-            if callback is not None:
-                callback(inner, begin + (end - begin) * fraction)
-
-        stage = Progress(share, self.progress.cancelled)
+        stage = self.progress.part(begin, end)
         stage.step(name, 0.0)
         started = time.perf_counter()
         yield stage
         self.seconds[name] = round(time.perf_counter() - started, 3)
-        share(name, 1.0)  # not a step: once the result is written it is too late to cancel
+        if self.progress.callback is not None:  # not a step: once the result is written it is too late to cancel
+            self.progress.callback(name, end)
 
     def _share(self, name: str) -> tuple[float, float]:
         if name == "uncertainty":

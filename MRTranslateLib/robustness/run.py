@@ -167,7 +167,7 @@ def robustness_run(
             preprocessing=bundle.card.preprocessing,
             registration=registration,
             bias_correction=bias_correction,
-            progress=_part(line, 0.0, PREPARED),
+            progress=line.part(0.0, PREPARED),
         )
         case = make_case(
             prepared, first.volume, wanted, load.load_generator(bundle), execution, reference=real, lesion_mask=lesion
@@ -246,10 +246,10 @@ class _Job:
         try:
             for number, key in enumerate(pending):
                 begin = PREPARED + width * number
-                self.done[key] = self._cell(key, _part(self.progress, begin, begin + width))
+                self.done[key] = self._cell(key, self.progress.part(begin, begin + width))
             if self.adversarial is not None and searches:
                 begin = PREPARED + width * len(pending)
-                self._search(self.adversarial, _part(self.progress, begin, MEASURED))
+                self._search(self.adversarial, self.progress.part(begin, MEASURED))
         except CancelledError:
             num = sum(key in self.done for key in self.keys)
             raise CancelledError(
@@ -334,16 +334,6 @@ class _Job:
 
 def _file(image: NamedVolume | None) -> provenance.FileRecord | None:
     return None if image is None else image.record
-
-
-def _part(progress: Progress, begin: float, end: float) -> Progress:
-    """A stretch of a run's progress, which cancels with the run."""
-
-    def share(stage: str, fraction: float) -> None:
-        if progress.callback is not None:
-            progress.callback(stage, begin + (end - begin) * fraction)
-
-    return Progress(share, progress.cancelled)
 
 
 @contextmanager

@@ -97,11 +97,11 @@ def synthesis_variants(
     total = len(MEMBERS) + len(left_out)
     for number, member in enumerate(MEMBERS):
         draw = seed * len(MEMBERS) + number
-        shown = _stage(progress, number / total, (number + SYNTHESIS_SHARE) / total)
+        shown = progress.part(number / total, (number + SYNTHESIS_SHARE) / total, stage="uncertainty")
         yield _perturbed(generator, prepared, target, noise, member, draw, execution, shown)
     for number, contrast in enumerate(left_out, start=len(MEMBERS)):
         fewer = replace(prepared, slices=without_source(prepared.slices, contrast))
-        shown = _stage(progress, number / total, (number + SYNTHESIS_SHARE) / total)
+        shown = progress.part(number / total, (number + SYNTHESIS_SHARE) / total, stage="uncertainty")
         made = synthesize_brain(generator, fewer, target, execution, shown)
         yield Variant(f"without {contrast}", fewer, made.slices, None, made.fallbacks)
 
@@ -211,11 +211,3 @@ def _perturbed(
 
 def _turned(slices: NDArray[np.float32], member: Member) -> NDArray[np.float32]:
     return np.ascontiguousarray(slices[:, :, ::-1]) if member.mirrored else slices
-
-
-def _stage(progress: Progress, begin: float, end: float) -> Progress:
-    """A run's own progress 0..1 as a part of stage ``uncertainty``."""
-    callback = progress.callback
-    if callback is None:
-        return progress
-    return Progress(lambda _, fraction: callback("uncertainty", begin + (end - begin) * fraction), progress.cancelled)

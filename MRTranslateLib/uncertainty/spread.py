@@ -97,11 +97,8 @@ class _Runs:
     fallbacks: list[str] = field(default_factory=list)
 
     def translate(self, job: SliceJob) -> NDArray[np.float32]:
-        def tell(stage: str, fraction: float) -> None:
-            if self.progress.callback is not None:
-                self.progress.callback("uncertainty", (self.done + fraction) / self.total)
-
-        result = translate_slices(self.generator, job, self.execution, Progress(tell, self.progress.cancelled))
+        member = self.progress.part(self.done / self.total, (self.done + 1) / self.total, stage="uncertainty")
+        result = translate_slices(self.generator, job, self.execution, member)
         self.done += 1
         self.fallbacks += result.fallbacks
         return result.slices

@@ -51,3 +51,14 @@ def test_two_runs_are_cancelled_independently():
 
 def test_a_cancelled_run_ends_with_the_exit_code_of_an_interrupt():
     assert CancelledError.exit_code == 130
+
+
+def test_a_run_within_a_run_tells_its_part_of_the_whole_and_stops_with_it():
+    told = []
+    whole = Progress(lambda stage, fraction: told.append((stage, fraction)))
+    inner = whole.part(0.2, 0.6).part(0.5, 1.0, stage="refine")
+    inner.step("translate", 0.5)
+    assert told == [("refine", pytest.approx(0.5))]
+    whole.cancelled.set()
+    with pytest.raises(CancelledError):
+        inner.step("translate", 1.0)
