@@ -170,7 +170,7 @@ def test_the_bandit_notices_when_another_kind_begins_to_hurt():
     assert attacker.probabilities()[1] > 0.8
 
 
-def test_worst_of_k_is_worse_than_a_random_one_and_asks_k_plus_one_times():
+def test_worst_of_k_is_worse_than_a_random_one_and_asks_as_often_as_it_may():
     images, brain = slices(batch=8)
     score = error_of(TexturedNetwork(), images, brain)
     bounds = Bounds(None)
@@ -188,7 +188,7 @@ def test_worst_of_k_is_worse_than_a_random_one_and_asks_k_plus_one_times():
         for queries in (2, 5)
     )
     assert four > 1.15 * one
-    assert WorstOfK(attack_names(1), ONE_MM).attack(images, brain, score, Budget(50, bounds), seed=0).num_queries == 5
+    assert WorstOfK(attack_names(1), ONE_MM).attack(images, brain, score, Budget(7, bounds), seed=0).num_queries == 7
 
 
 def test_no_level_above_the_curriculums_is_drawn(monkeypatch):

@@ -282,7 +282,7 @@ def test_a_component_that_no_bundle_holds_is_refused_by_check_before_training(ca
     wide = united | {"widths": [80, 64, 48, 24]}
     config = config_file(networks=tiny_values["networks"] | {"super_resolution": wide})
     said = refused(capsys, 2, ["check", config])
-    assert "networks.super_resolution has 10.06 M weights, 19.2 MiB in a bundle" in said
+    assert "networks.super_resolution has 10.07 M weights, 19.2 MiB in a bundle" in said
 
 
 def test_resuming_a_finished_run_changes_nothing(finished, phantom_data):
