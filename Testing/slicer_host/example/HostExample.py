@@ -27,8 +27,10 @@ class HostExample(ScriptedLoadableModule):
 
 
 def registerSampleData():
-    import SampleData
-
+    try:
+        import SampleData
+    except ImportError:  # users may switch modules off
+        return
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="HostExample", sampleName="HostExample1", uris=""
     )
