@@ -129,7 +129,7 @@ def _judge(
         scaled = at_full_resolution_scale(low, prepared, synthetic)
         made = resolve_slices(resolver, component, prepared, scaled, synthetic, execution, silent).slices
         results.append(made)
-        spreads.append(ResolvedSpread(resolver, component, low, prepared, target, made))
+        spreads.append(ResolvedSpread(resolver, component, low, prepared, made))
     noise = source_noise(prepared)
     for variant in synthesis_variants(generator, prepared, target, noise, execution, silent, seed=SEED):
         for spread in spreads:

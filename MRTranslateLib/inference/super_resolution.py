@@ -24,7 +24,7 @@ from MRTranslateLib.inference.slices import SliceJob, SliceResult, run_settings,
 from MRTranslateLib.models.components import SuperResolutionCard
 from MRTranslateLib.networks.generator import Generator
 from MRTranslateLib.networks.k_space import along_axis, coarse_centres, k_space_matrix, zero_filling_matrix
-from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, of_brain
+from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, hidden_details
 from MRTranslateLib.networks.slice_profile import reconstruction_matrix, slice_profile_matrix
 from MRTranslateLib.networks.super_resolution import SuperResolver
 from MRTranslateLib.preprocessing.normalization import BRAIN_PERCENTILE
@@ -43,7 +43,6 @@ def super_resolve(
     resolver: SuperResolver,
     component: SuperResolutionCard,
     prepared: Prepared,
-    target: Contrast,
     low: LowResolution,
     execution: Execution,
     progress: Progress,
@@ -55,8 +54,7 @@ def super_resolve(
         resolver: Weights loaded; both are moved to the device and left there.
         component: What the resolver was trained for.
         prepared: The sources.
-        target: Contrast that ``low`` shows.
-        low: What was acquired.
+        low: What was acquired of the contrast that is wanted.
         execution: Where and how.
         progress: Told of stages ``translate`` and ``super-resolve``, 0..1 over both.
 
@@ -67,7 +65,7 @@ def super_resolve(
         ModelError: If the resolver needs what this version does not give it.
         CancelledError: If the caller asks to stop.
     """
-    synthesis = synthesize_brain(generator, prepared, target, execution, progress.part(0.0, SYNTHESIS_SHARE))
+    synthesis = synthesize_brain(generator, prepared, low.target, execution, progress.part(0.0, SYNTHESIS_SHARE))
     scaled = at_full_resolution_scale(low, prepared, synthesis.slices)
     resolved = resolve_slices(
         resolver, component, prepared, scaled, synthesis.slices, execution, progress.part(SYNTHESIS_SHARE, 1.0)
@@ -152,7 +150,8 @@ def resolve_slices(
 
 def acquired_slices(low: LowResolution, prepared: Prepared) -> AcquiredSlices:
     """What was acquired, to be looked at beside sources and result."""
-    values, covered = on_grid(low, low.volume.array, _box_grid(prepared, _shape(prepared)))
+    grid = _box_grid(prepared, _shape(prepared))
+    values, covered = on_grid(low, low.volume.array, grid), covered_by(low, grid)
     return AcquiredSlices(values.clip(0, 1) * covered, covered)
 
 
@@ -211,8 +210,7 @@ def branch_inputs(
     fine = _box_grid(prepared, padded.shape)
     inside = np.pad(np.logical_or.reduce([source > 0 for source in prepared.slices.values()]), [(0, 0), *padding])
     share = _shown(low, inside.astype(np.float32), fine, grid)
-    seen = _shown(low, padded, fine, grid)
-    acquired, covered = on_grid(low, low.volume.array, grid)
+    acquired = on_grid(low, low.volume.array, grid)
     if not low.stripped:
         acquired = acquired * share
     right, anterior, superior = low.working_sizes
@@ -220,16 +218,16 @@ def branch_inputs(
     in_plane_alone = (
         component.thick_slices_start == "acquired" and ratio == 1 and max(right, anterior) <= SEEN_TOLERANCE
     )
-    compared = padded * share if in_plane_alone else seen
+    seen = None if in_plane_alone else _shown(low, padded, fine, grid)
     count = resolver.size.num_neighbours
     stride = prepared.grid.neighbour_stride if ratio == 1 else 0  # as in training
     sources = np.zeros((len(Contrast), *padded.shape), np.float32)
     for contrast, values in prepared.slices.items():
         sources[contrast.channel] = np.pad(values, [(0, 0), *padding])
     return BranchInputs(
-        images=np.where(covered, acquired, compared),
+        images=np.where(covered_by(low, grid), acquired, padded * share if seen is None else seen),
         share=share,
-        seen=None if in_plane_alone else seen,
+        seen=seen,
         synthetic=padded,
         sources=sources,
         voxel_size=(superior, anterior, right),
@@ -241,20 +239,19 @@ def branch_inputs(
 
 def _shown(low: LowResolution, slices: NDArray[np.float32], fine: Volume, grid: Volume) -> NDArray[np.float32]:
     """What the acquisition of ``low`` would have shown of slices of ``fine``, as ``(S, H, W)`` of ``grid``."""
-    return on_grid(low, as_acquired(low, fine.with_array(from_slices(slices))), grid)[0]
+    return on_grid(low, as_acquired(low, fine.with_array(from_slices(slices))), grid)
 
 
 def _hidden(
     low: LowResolution, sources: NDArray[np.float32], inside: NDArray[np.bool_], fine: Volume
 ) -> NDArray[np.float32]:
     """What the acquisition of ``low`` would not have shown of sources ``(5, S, H, W)``; zero beyond its scan."""
-    share = _shown(low, inside.astype(np.float32), fine, fine)
-    covered = on_grid(low, low.volume.array, fine)[1]
+    share, covered = torch.from_numpy(_shown(low, inside.astype(np.float32), fine, fine)), covered_by(low, fine)
     hidden = np.zeros_like(sources)
     for channel, source in enumerate(sources):
         if source.any():
-            shown = of_brain(torch.from_numpy(_shown(low, source, fine, fine)), torch.from_numpy(share)).clamp(0, 1)
-            hidden[channel] = (source - shown.numpy()) * covered * (source > 0)
+            shown = torch.from_numpy(_shown(low, source, fine, fine))
+            hidden[channel] = hidden_details(torch.from_numpy(source), shown, share).numpy() * covered
     return hidden
 
 
@@ -285,10 +282,8 @@ def as_acquired(low: LowResolution, volume: Volume) -> NDArray[np.float32]:
     return result
 
 
-def on_grid(
-    low: LowResolution, array: NDArray[np.float32], grid: Volume
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Values on the grid of ``low`` at the voxels of another one, as slices, and which of these its scan covers.
+def on_grid(low: LowResolution, array: NDArray[np.float32], grid: Volume) -> NDArray[np.float32]:
+    """Values on the grid of ``low`` at the voxels of another one, as slices; zero beyond its scan.
 
     Thick slices are brought back as the smoothest thin ones that average to them, and k-space along pixels that are
     larger than those of ``grid`` is filled with zeros, as in training; elsewhere cubic splines.
@@ -302,10 +297,16 @@ def on_grid(
         if count > 1:
             values = along_axis(values, _refining_matrix(values.shape[axis], count, thick=axis == low.slice_axis), axis)
     finer = _subdivided(low.volume, counts).with_array(values.numpy())
-    sampled = resample(finer, grid, transform=low.transform, interpolation="bspline")
-    field = finer.with_array(np.ones(finer.shape, np.uint8))
+    return np.ascontiguousarray(
+        to_slices(resample(finer, grid, transform=low.transform, interpolation="bspline").array)
+    )
+
+
+def covered_by(low: LowResolution, grid: Volume) -> NDArray[np.bool_]:
+    """Of which voxels of a grid, as slices, the scan of ``low`` shows anything."""
+    field = low.volume.with_array(np.ones(low.volume.shape, np.uint8))
     covered = resample(field, grid, transform=low.transform, interpolation="nearest")
-    return np.ascontiguousarray(to_slices(sampled.array)), np.ascontiguousarray(to_slices(covered.array > 0))
+    return np.ascontiguousarray(to_slices(covered.array > 0))
 
 
 def _refining_matrix(num_voxels: int, count: int, *, thick: bool) -> torch.Tensor:

@@ -365,7 +365,7 @@ def _run_network(
     generator = load_generator(bundle)
     if low is not None:
         resolver, component = load_super_resolver(bundle), bundle.card.require_super_resolution()
-        result = super_resolve(generator, resolver, component, prepared, target, low, execution, progress)
+        result = super_resolve(generator, resolver, component, prepared, low, execution, progress)
     else:
         result = translate_slices(generator, SliceJob.of(prepared, target), execution, progress)
     level = None

@@ -148,7 +148,7 @@ def _resolved_spread(
     from MRTranslateLib.uncertainty.resolved_spread import ResolvedSpread, source_noise, synthesis_variants
 
     component, noise = bundle.card.require_super_resolution(), source_noise(prepared)
-    gathered = ResolvedSpread(load_super_resolver(bundle), component, low, prepared, target, slices)
+    gathered = ResolvedSpread(load_super_resolver(bundle), component, low, prepared, slices)
     for variant in synthesis_variants(load_generator(bundle), prepared, target, noise, execution, progress, seed=SEED):
         gathered.add(variant, execution, progress)
     return gathered.spread(noise)

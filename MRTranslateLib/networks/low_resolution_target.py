@@ -98,6 +98,17 @@ def of_brain(shown: Tensor, share: Tensor) -> Tensor:
     return shown / share.clamp(min=MIN_SHARE)
 
 
+def hidden_details(source: Tensor, shown: Tensor, share: Tensor) -> Tensor:
+    """What a scan hides of a source: its image less what brain alone shows of it, zero where it shows none.
+
+    Args:
+        source: Any shape, 0..1.
+        shown: Same shape, what the scan shows of it, brought back to the grid of the source.
+        share: Same or broadcastable, how much of that is brain.
+    """
+    return (source - of_brain(shown, share).clamp(0, 1)) * (source > 0)
+
+
 def _as_acquired(image: Tensor, voxel_size: list[float], size: tuple[int, int]) -> Tensor:
     """An image ``(1, 1, H, W)`` as a scan with voxels of that size in plane shows it, on a grid of ``size``."""
     rows, columns = (

@@ -115,7 +115,6 @@ class ResolvedSpread:
         component: SuperResolutionCard,
         low: LowResolution,
         prepared: Prepared,
-        target: Contrast,
         resolved: NDArray[np.float32],
     ) -> None:
         """Begin with the result itself.
@@ -125,10 +124,9 @@ class ResolvedSpread:
             component: What it was trained for.
             low: What was acquired, normalised by its own percentile.
             prepared: The sources.
-            target: Contrast that ``low`` shows.
             resolved: ``(len(prepared.indices), H, W)``, the result, 0..1.
         """
-        self._resolver, self._component, self._low, self._target = resolver, component, low, target
+        self._resolver, self._component, self._low = resolver, component, low
         self._noise = acquired_noise(low, prepared)
         self._perturbed, self._dropped = Moments(resolved), Moments(resolved)
         self._names: list[str] = []
@@ -147,7 +145,7 @@ class ResolvedSpread:
         """
         low = self._low
         if variant.seed is not None:
-            low = perturbed_acquired(low, self._noise, self._target, seed=variant.seed)
+            low = perturbed_acquired(low, self._noise, seed=variant.seed)
         low = at_full_resolution_scale(low, variant.prepared, variant.synthetic)
         silent = Progress(None, progress.cancelled)
         made = resolve_slices(
@@ -166,25 +164,24 @@ class ResolvedSpread:
         return Spread(
             self._perturbed.standard_deviation(),
             self._dropped.standard_deviation() if self._dropped.count > 1 else None,
-            {**noise, self._target: self._noise},
+            {**noise, self._low.target: self._noise},
             tuple(self._names),
             tuple(dict.fromkeys(self._fallbacks)),
         )
 
 
-def perturbed_acquired(low: LowResolution, noise: float, target: Contrast, *, seed: int) -> LowResolution:
+def perturbed_acquired(low: LowResolution, noise: float, *, seed: int) -> LowResolution:
     """The acquired target as it might as well have come out.
 
     Args:
         low: Normalised.
         noise: Standard deviation of its noise, in its units.
-        target: Contrast that it shows; the draw is its own, whatever the sources.
-        seed: Not negative.
+        seed: Not negative; the draw is that of its contrast, whatever the sources.
 
     Returns:
         With noise and gain, 0 where it was 0.
     """
-    chance = Chance(seed * len(Contrast) + target.channel, torch.device("cpu"))
+    chance = Chance(seed * len(Contrast) + low.target.channel, torch.device("cpu"))
     values = torch.from_numpy(np.ascontiguousarray(low.volume.array))
     scan = as_acquisitions(values, None, low.volume.spacing_mm)
     noisy = RicianNoise(noise).apply(scan, chance)[0] * (1 + chance.uniform((1,), -GAIN, GAIN)) * (values > 0)

@@ -177,7 +177,7 @@ def test_the_acquired_target_gets_its_own_noise_and_a_gain_and_stays_in_place(sc
     inside = scene.low.volume.array > 0.3
     gains, different = [], set()
     for seed in range(6):
-        changed = perturbed_acquired(scene.low, noise, FLAIR, seed=seed).volume
+        changed = perturbed_acquired(scene.low, noise, seed=seed).volume
         ratio = changed.array[inside] / scene.low.volume.array[inside]
         gains.append(np.median(ratio))
         left = changed.array[inside] / gains[-1] - scene.low.volume.array[inside]
@@ -188,8 +188,8 @@ def test_the_acquired_target_gets_its_own_noise_and_a_gain_and_stays_in_place(sc
     assert np.abs(np.array(gains) - 1).max() < GAIN + 0.01
     assert np.std(gains) > 0.2 * GAIN
     assert len(different) == 6
-    again = perturbed_acquired(scene.low, noise, FLAIR, seed=0).volume.array
-    np.testing.assert_array_equal(again, perturbed_acquired(scene.low, noise, FLAIR, seed=0).volume.array)
+    again = perturbed_acquired(scene.low, noise, seed=0).volume.array
+    np.testing.assert_array_equal(again, perturbed_acquired(scene.low, noise, seed=0).volume.array)
 
 
 def test_the_noise_of_thick_slices_is_read_within_them(scene):
@@ -210,9 +210,9 @@ def test_what_was_acquired_narrows_the_spread(copy_generator, scene):
     sources = scene.prepared.slices[T1W][scene.prepared.indices]
     alone = spread_slices(copy_generator, job, sources, EXECUTION, Progress(), seed=0)
     resolved = super_resolve(
-        copy_generator, resolver, component, scene.prepared, FLAIR, scene.low, EXECUTION, Progress()
+        copy_generator, resolver, component, scene.prepared, scene.low, EXECUTION, Progress()
     ).slices
-    gathered = ResolvedSpread(resolver, component, scene.low, scene.prepared, FLAIR, resolved)
+    gathered = ResolvedSpread(resolver, component, scene.low, scene.prepared, resolved)
     noise = source_noise(scene.prepared)
     for variant in variants(copy_generator, scene.prepared, noise):
         gathered.add(variant, EXECUTION, Progress())

@@ -42,10 +42,10 @@ def widget(slicer_host, worker):  # noqa: F811
 def turn(slicer_host):  # noqa: F811
     """Let the event loop run until nothing of ours is waiting."""
 
-    def run(times=12):
+    def run(times=60):
         for _ in range(times):
             slicer_host.app.processEvents()
-            time.sleep(0.002)
+            time.sleep(0.001)
 
     return run
 

@@ -9,41 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from Testing.slicer.small_scans import volume
 from Testing.slicer_host import missing_reason
 
 pytestmark = pytest.mark.skipif(missing_reason() is not None, reason=str(missing_reason()))
-SHAPE = (12, 14, 16)
 TYPES = ("motion", "blur")
 RUN_SECONDS = 240
-
-
-@pytest.fixture
-def turn(slicer_host):
-    """Let the event loop run until nothing of ours is waiting."""
-
-    def run(times=60):
-        for _ in range(times):
-            slicer_host.app.processEvents()
-            time.sleep(0.001)
-
-    return run
-
-
-def volume(name, value=100, shape=SHAPE):
-    import slicer
-
-    array = np.zeros(shape, np.int16)
-    array[2:-2, 2:-2, 2:-2] = value
-    node = slicer.util.addVolumeFromArray(array, name=name)
-    node.SetSpacing(1.0, 1.0, 3.0)
-    return node
-
-
-@pytest.fixture
-def scans(widget):
-    nodes = {"T1w": volume("sub-01 T1w"), "T2w": volume("sub-01 T2w", 200)}
-    widget.ui.guessButton.click()
-    return nodes
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def one_route(monkeypatch, small_blocks):
 def resolved(generator, bundle, prepared, low):
     component, resolver = bundle.card.require_super_resolution(), load_super_resolver(bundle)
     execution = Execution("cpu", "fp32", 1)
-    return super_resolve(generator, resolver, component, prepared, FLAIR, low, execution, Progress()).slices
+    return super_resolve(generator, resolver, component, prepared, low, execution, Progress()).slices
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=["pixels", "slices"])

@@ -74,7 +74,7 @@ class Adversary:
                 losses[name] = self.loss.discriminator(both[0], both[1], weight)
             right = accuracy(self.loss.margins(both[0], both[1], weight), weight)
             self.accuracies[name].update(right)
-            self.monitors[name].observe(float(right))
+            self.monitors[name].observe(right)
             penalty = self._r1(name, pairs, target, step)
             if penalty is not None:
                 losses[f"{name}_r1"] = penalty

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from MRTranslateLib.networks.k_space import along_axis, k_space_enlarge
-from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, of_brain
+from MRTranslateLib.networks.low_resolution_target import LowResolutionTarget, hidden_details
 from MRTranslateLib.networks.super_resolution import SuperResolved
 from training.batch import Pairs, StepBatch
 from training.config import SuperResolutionStageConfig
@@ -115,7 +115,7 @@ class SuperResolutionStage(Stage):
             k_space_enlarge(k_space_downsample(each, ratio), size) for each in (pairs.sources, _brain_of(pairs.sources))
         )
         voxel_size = torch.tensor((1.0, float(ratio), float(ratio)), device=images.device).expand(len(images), 3)
-        hidden = (pairs.sources - of_brain(shown, share).clamp(0, 1)) * (pairs.sources > 0)
+        hidden = hidden_details(pairs.sources, shown, share)
         neighbours = images.expand(-1, self._neighbours(), -1, -1)
         return self._told(LowResolutionTarget(neighbours, voxel_size), hidden, pairs)
 
@@ -135,7 +135,7 @@ class SuperResolutionStage(Stage):
         share = along_axis(_brain_of(batch.stacks)[:, 0], rows, 1)[pairs.rows]
         shown = along_axis(batch.source_stacks, rows[reach, None], 2)[pairs.rows, :, 0]
         voxel_size = torch.tensor((thickness / FINEST_SPACING_MM, 1.0, 1.0), device=stacks.device)
-        hidden = (pairs.sources - of_brain(shown, share[:, reach, None]).clamp(0, 1)) * (pairs.sources > 0)
+        hidden = hidden_details(pairs.sources, shown, share[:, reach, None])
         acquired = LowResolutionTarget(along_axis(stacks, rows, 1), voxel_size.expand(len(stacks), 3), share=share)
         return self._told(acquired, hidden, pairs)
 
