@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,10 @@ from .Signal import Signal
 from .WorkerFailure import Ending
 
 MAX_LINE_BYTES = 1 << 24
+LOG_INTERVAL_MS = 50
 MAX_LOG_LINES_AT_ONCE = 200
-"""More than this from one read are cut to the last: the panel must stay quick whatever the worker prints."""
+"""The log is told once in an interval, and of more lines than this the last: reads are small on a slow machine, so a
+bound on each of them would not keep the panel quick when a worker floods it."""
 
 
 class WorkerConnection:
@@ -44,6 +47,12 @@ class WorkerConnection:
         self._running = False
         self._output = b""
         self._log = b""
+        self._logLines: deque[bytes] = deque(maxlen=MAX_LOG_LINES_AT_ONCE)
+        self._numLogLines = 0  # since the log was last told
+        self._logTimer = qt.QTimer()
+        self._logTimer.setInterval(LOG_INTERVAL_MS)
+        self._logTimer.setSingleShot(True)
+        self._logTimer.connect("timeout()", self._tellLog)
         self._process = qt.QProcess()
         self._process.connect("readyReadStandardOutput()", self._onOutput)
         self._process.connect("readyReadStandardError()", self._onLog)
@@ -63,6 +72,7 @@ class WorkerConnection:
     def kill(self) -> None:
         """End the whole process tree now; ``ended`` follows, no message does."""
         self._killed = True
+        self._tellLog()
         if not self._running:
             return
         if os.name == "posix":
@@ -103,9 +113,17 @@ class WorkerConnection:
         *lines, self._log = self._log.split(b"\n")
         if len(self._log) > MAX_LINE_BYTES:
             self._log = b""
-        if len(lines) > MAX_LOG_LINES_AT_ONCE:
-            numLost = len(lines) - MAX_LOG_LINES_AT_ONCE
-            lines = [f"[{numLost} lines left out]".encode(), *lines[-MAX_LOG_LINES_AT_ONCE:]]
+        self._logLines.extend(lines)
+        self._numLogLines += len(lines)
+        if self._numLogLines and not self._logTimer.isActive():
+            self._logTimer.start()
+
+    def _tellLog(self) -> None:
+        lines, numLost = list(self._logLines), self._numLogLines - len(self._logLines)
+        self._logLines.clear()
+        self._numLogLines = 0
+        if numLost:
+            lines.insert(0, f"[{numLost} lines left out]".encode())
         for line in lines:
             self.logged.emit(line.decode("utf-8", "replace").rstrip("\r"))
 
@@ -119,8 +137,11 @@ class WorkerConnection:
 
     def _onFinished(self, exitCode: int, exitStatus: Any) -> None:
         self._running = False
-        if self._log:
-            self.logged.emit(self._log.decode("utf-8", "replace"))
+        self._logTimer.stop()
+        if self._log:  # a last line without its end
+            self._logLines.append(self._log)
+            self._numLogLines += 1
+        self._tellLog()  # before the end: its message quotes the last lines
         self._killGroup()  # what a crashed worker left behind
         self.ended.emit(Ending(int(exitCode), exitStatus == qt.QProcess.CrashExit))
         self._process.deleteLater()

@@ -241,11 +241,11 @@ class WorkerProcess:
 
     def _letGo(self) -> None:
         """Kill the present worker and forget it; it is held until it is gone, for a QProcess waits when it is freed."""
-        connection, self._connection, self._ready = self._connection, None, False
         self._ticks.stop()
-        if connection is not None:
-            self._dying.add(connection)
-            connection.kill()
+        if self._connection is not None:
+            self._dying.add(self._connection)
+            self._connection.kill()  # tells the rest of its log, so it is still the present one
+        self._connection, self._ready = None, False
 
     def _onNotStarted(self, connection: WorkerConnection, interpreter: str, reason: str) -> None:
         self._dying.discard(connection)

@@ -448,17 +448,30 @@ def test_an_idle_worker_that_dies_is_no_failure_and_is_replaced(desk):
 
 
 def test_the_log_is_bounded_and_a_flood_reaches_the_panel_as_a_trickle(desk):
+    from MRTranslateGui.WorkerConnection import LOG_INTERVAL_MS, MAX_LOG_LINES_AT_ONCE
     from MRTranslateGui.WorkerProcess import MAX_LOG_LINES
 
     code = "import sys\nfor i in range(200000): print('line', i, file=sys.stderr)\nsys.exit(3)"
     here = desk(arguments=("-c", code))
     told = []
     here.worker.logged.connect(told.append)
+    begun = time.monotonic()
     failureOf(here.run("steps", steps=1, seconds=0))
+    intervals = 1000 * (time.monotonic() - begun) / LOG_INTERVAL_MS + 1  # one more: what is told at the end
     assert any("lines left out" in line for line in told)
-    assert len(told) < 100_000
+    assert len(told) <= intervals * (MAX_LOG_LINES_AT_ONCE + 1)
     assert len(here.worker.log) <= MAX_LOG_LINES
     assert any("199999" in line for line in here.worker.log)
+
+
+def test_what_a_worker_logged_just_before_it_is_given_up_is_not_lost(desk, monkeypatch):
+    monkeypatch.setattr("MRTranslateGui.WorkerConnection.LOG_INTERVAL_MS", 60_000)
+    code = (
+        "import sys, time\nprint('why', file=sys.stderr, flush=True)\ntime.sleep(0.5)\nprint('?', flush=True)\ninput()"
+    )
+    here = desk(arguments=("-c", code))
+    assert failureOf(here.run("steps", steps=1, seconds=0)).kind.value == "garbled"
+    assert "why" in here.worker.log
 
 
 def longestBlock(here: Desk, act) -> float:
