@@ -11,6 +11,7 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import CancelledError, InputError, ModelError, MRTranslateError, UsageError
 
 if TYPE_CHECKING:
+    from MRTranslateLib.batch.run import BatchResult, batch_run
     from MRTranslateLib.inference.translate import TranslationResult, translate
     from MRTranslateLib.io import read_volume, write_volume
     from MRTranslateLib.rerun import rerun
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "BatchResult",
     "CancelledError",
     "Contrast",
     "InputError",
@@ -29,6 +31,7 @@ __all__ = [
     "TranslationResult",
     "UsageError",
     "Volume",
+    "batch_run",
     "read_volume",
     "rerun",
     "robustness_run",
@@ -37,6 +40,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "BatchResult": "MRTranslateLib.batch.run",
+    "batch_run": "MRTranslateLib.batch.run",
     "TranslationResult": "MRTranslateLib.inference.translate",
     "translate": "MRTranslateLib.inference.translate",
     "read_volume": "MRTranslateLib.io",

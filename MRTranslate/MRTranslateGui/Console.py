@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 
 from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS, LEVELS
 
+from .BatchTask import batchTask
 from .InProcessWorker import InProcessWorker
 from .ModelCatalog import ModelEntry, readCatalog
 from .Packages import ensurePackages
@@ -195,6 +196,85 @@ class Console:
         task, _record = robustnessTask(order)
         result = self._run(task, progress, wait=waitForCompletion)
         return result if isinstance(result, RobustnessResult) else None
+
+    def batch(
+        self,
+        cases: str | Path,
+        output: str | Path,
+        sources: Sequence[str],
+        target: str,
+        *,
+        attention: bool = False,
+        uncertainty: bool = False,
+        checks: bool = False,
+        report: bool = False,
+        model: str | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "fp32",
+        registration: str = "auto",
+        biasCorrection: bool = False,
+        workers: int = 1,
+        scheduler: str | None = None,
+        retryFailed: bool = False,
+        overwrite: bool = False,
+        progress: Callable[[str, float], None] | None = None,
+        waitForCompletion: bool = True,
+    ) -> Any:
+        """Translate the scans of a folder; a case that fails costs no other, a run that was stopped is gone on with.
+
+        Nothing but the table comes into the scene: the results are files in ``output``.
+
+        Args:
+            cases: Folder whose scans are named by their contrast (``sub-01_T1w.nii.gz``, ``case/t1.nii.gz``), or a case
+                list: ``.csv`` with the columns ``case``, ``T1w``, ``T2w``, ...
+            output: Folder for results and table; created, or continued.
+            sources: Contrasts to translate from, in order; the first one's grid is the result's.
+            target: Contrast to make; where it was acquired, results are measured against it.
+            attention: Make attention maps too.
+            uncertainty: Make uncertainty maps too.
+            checks: Look for hallucinated and vanished structures.
+            report: Write a page for each case.
+            model: Name of an installed model; None for the one that came with the extension.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            threads: CPU threads of each network; None for as many as the workers can share.
+            precision: ``fp32`` or ``bf16``.
+            registration: ``auto``, ``always`` or ``never``.
+            biasCorrection: Run N4 on the sources first.
+            workers: Cases at once, each in a process of its own.
+            scheduler: Address of a Dask scheduler whose machines see the same files, instead of ``workers``.
+            retryFailed: Begin failed cases again.
+            overwrite: Make again what was made with other settings or from other files.
+            progress: Told of case and stage, and of the fraction of all cases, 0..1.
+            waitForCompletion: Return when it is done, while Slicer stays alive; else at once, and ``runner`` tells.
+
+        Returns:
+            A table node with one row a case: its state, why there is no result, scores; None without
+            ``waitForCompletion``.
+
+        Raises:
+            ValueError: If there is no such model.
+            RuntimeError: If another task is running, packages are missing, no case could be worked on, or the run was
+                cancelled; what is finished is kept.
+        """
+        _modelNamed(model)
+        parameters = {
+            "cases": str(Path(cases).absolute()),
+            "output": str(Path(output).absolute()),
+            "sources": list(sources),
+            "target": target,
+            "attention": attention,
+            "uncertainty": uncertainty,
+            "checks": checks,
+            "report": report,
+            "model": model,
+            **_options(device, precision, registration, biasCorrection, threads),
+            "workers": workers,
+            "scheduler": scheduler,
+            "retry_failed": retryFailed,
+            "overwrite": overwrite,
+        }
+        return self._run(batchTask(parameters), progress, wait=waitForCompletion)
 
     def evaluate(self, synthetic: Any, reference: Any, *, brainMask: Any = None, lesionMask: Any = None) -> Any:
         """Measure a synthetic volume against a real one on the same grid; returns a table node.

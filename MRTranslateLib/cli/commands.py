@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import MRTranslateLib
+from MRTranslateLib.cli.batch import add_batch_parser
 from MRTranslateLib.cli.demo import add_demo_parser
 from MRTranslateLib.cli.evaluate import add_evaluate_parser
 from MRTranslateLib.cli.models import add_models_parser
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         add_translate_parser,
         add_evaluate_parser,
+        add_batch_parser,
         add_robustness_parser,
         add_models_parser,
         add_demo_parser,

@@ -8,8 +8,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from MRTranslateLib.batch.work import CaseWork, run_case
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.progress import Progress
+from MRTranslateLib.worker.batch import BatchParameters, run_batch
 from MRTranslateLib.worker.describe import DescribeParameters, describe
 from MRTranslateLib.worker.evaluate import EvaluateParameters, evaluate
 from MRTranslateLib.worker.models import ModelsParameters, run_models
@@ -34,6 +36,8 @@ class Kind(Generic[Parameters]):
 
 KINDS: Mapping[str, Kind[Any]] = {
     "translate": Kind(TranslateParameters, run_translate),
+    "batch": Kind(BatchParameters, run_batch),
+    "case": Kind(CaseWork, run_case),
     "evaluate": Kind(EvaluateParameters, evaluate),
     "robustness": Kind(RobustnessParameters, run_robustness),
     "models": Kind(ModelsParameters, run_models),

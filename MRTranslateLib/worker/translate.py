@@ -32,6 +32,7 @@ class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         threads: CPU threads, None for physical cores minus one.
         registration: Which sources to register onto the first.
         bias_correction: Run N4 first.
+        overwrite: Whether files of these names may be replaced.
     """
 
     sources: dict[str, str]
@@ -50,6 +51,7 @@ class TranslateParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     threads: int | None = None
     registration: Literal["auto", "always", "never"] = "auto"
     bias_correction: bool = False
+    overwrite: bool = False
 
 
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,7 @@ def run_translate(parameters: TranslateParameters, progress: Progress) -> Transl
         threads=parameters.threads,
         registration=parameters.registration,
         bias_correction=parameters.bias_correction,
+        overwrite=parameters.overwrite,
         progress=progress,
     )
     return Translation(

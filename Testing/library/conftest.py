@@ -8,7 +8,8 @@ import torch
 
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.models.bundle import Bundle, write_bundle
-from MRTranslateLib.networks.generator import Generator
+from MRTranslateLib.models.card import Architecture
+from MRTranslateLib.networks.generator import Generator, build_generator
 from MRTranslateLib.networks.local_discriminator import build_local_discriminator
 from Testing.library.model_examples import example_card, example_components, example_tensors
 
@@ -76,3 +77,13 @@ def coarse_bundle(tmp_path_factory) -> Bundle:
 def attentive_bundle(tmp_path_factory) -> Bundle:
     """``coarse_bundle`` with an untrained local discriminator."""
     return make_bundle(tmp_path_factory.mktemp("models"), "attentive", (2.5, 3.5), 3.0, attention=True)
+
+
+@pytest.fixture(scope="session")
+def coarse_unet(coarse_bundle, tmp_path_factory) -> Bundle:
+    """A model that works at 3 mm with the real network, small and untrained: for processes where nothing stands in."""
+    size = {"num_neighbours": 1, "widths": [8], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
+    architecture = Architecture(name="unet25d", parameters=size)
+    card = msgspec.structs.replace(coarse_bundle.card, name="unet", architecture=architecture, files={})
+    generator = build_generator(architecture.name, size)
+    return write_bundle(tmp_path_factory.mktemp("models") / "unet", card, generator.state_dict())

@@ -89,6 +89,22 @@ def write(parameters, progress):
             time.sleep(parameters.get("pause", 0.05))
 
 
+def case(parameters, progress):
+    """A case of a batch that does what its name says: dies, fails, waits, or writes its files."""
+    progress.step("translate", 0.5)
+    if "dies" in parameters["case_id"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "fails" in parameters["case_id"]:
+        raise errors.InputError("this case is no good")
+    while "waits" in parameters["case_id"]:
+        progress.step("translate", 0.5)
+        time.sleep(0.05)
+    output = Path(parameters["translation"]["output"])
+    output.write_bytes(b"synthetic")
+    output.with_name(output.name.replace(".nii.gz", ".json")).write_bytes(b"{}")
+    return {"warnings": [str(os.getpid())], "seconds": 0.1}
+
+
 def environment(parameters, progress):
     """Where this process finds things."""
     return {"temporary": os.environ.get("TMPDIR"), "python_path": os.environ.get("PYTHONPATH"), "pid": os.getpid()}
@@ -108,7 +124,7 @@ def same_generator(parameters, progress):
 
 STUBS = {
     function.__name__: Kind(Any, function)
-    for function in (steps, chatter, compute, fail, die, offspring, write, environment, same_generator)
+    for function in (steps, chatter, compute, fail, die, offspring, write, case, environment, same_generator)
 }
 
 if __name__ == "__main__":

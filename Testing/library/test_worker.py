@@ -23,8 +23,6 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.io import write_volume
 from MRTranslateLib.metrics.files import evaluate_files
 from MRTranslateLib.models.bundle import Bundle, load_tensors, write_bundle
-from MRTranslateLib.models.card import Architecture
-from MRTranslateLib.networks.generator import build_generator
 from MRTranslateLib.networks.local_discriminator import build_local_discriminator
 from MRTranslateLib.phantoms import brain_grid, make_phantom
 from MRTranslateLib.worker import PROTOCOL_VERSION
@@ -493,16 +491,6 @@ def phantom(tmp_path_factory) -> dict[str, Path]:
     for contrast, volume in made.volumes.items():
         write_volume(folder / f"{contrast}.nii", volume)
     return {contrast: folder / f"{contrast}.nii" for contrast in made.volumes}
-
-
-@pytest.fixture(scope="module")
-def coarse_unet(coarse_bundle, tmp_path_factory) -> Bundle:
-    """A model that works at 3 mm: the real network, small and untrained."""
-    size = {"num_neighbours": 1, "widths": [8], "detail_width": 8, "voxel_width": 8, "blocks_per_level": 1}
-    architecture = Architecture(name="unet25d", parameters=size)
-    card = msgspec.structs.replace(coarse_bundle.card, name="unet", architecture=architecture, files={})
-    generator = build_generator(architecture.name, size)
-    return write_bundle(tmp_path_factory.mktemp("models") / "unet", card, generator.state_dict())
 
 
 def test_a_translation_is_what_the_library_makes_from_the_same_files(worker, phantom, coarse_unet, tmp_path):

@@ -39,6 +39,10 @@ def worker(slicer_host, monkeypatch):
                 self.answer(report)
             elif self.job.kind == "robustness":
                 self.answerRobustness()
+            elif self.job.kind == "batch":
+                rows = [["a", "done", "", "0"], ["b", "failed", "no good", "3"]]
+                columns = ["case", "state", "reason", "exit_code"]
+                self.answer({"table": "cases.csv", "columns": columns, "rows": rows})
 
     made = PromptWorker()
     monkeypatch.setattr(Console, "WorkerProcess", lambda: made)
@@ -126,6 +130,40 @@ def test_scores_come_as_a_table_node(logic, nodes):
     synthetic = logic.translate({"T1w": nodes["T1w"]}, "FLAIR")
     table = logic.evaluate(synthetic, nodes["FLAIR"])
     assert [table.GetCellText(0, column) for column in (0, 2, 3)] == ["brain", "30", "0.9"]
+
+
+def test_a_batch_comes_as_a_table_of_its_cases(logic, tmp_path):
+    table = logic.batch(tmp_path, tmp_path / "out", ["T1w", "T2w"], "FLAIR")
+    assert table.GetName() == "Batch FLAIR"
+    assert table.GetDescription() == "1 of 2 cases have a result"
+    assert [table.GetCellText(1, column) for column in range(4)] == ["b", "failed", "no good", "3"]
+    assert table.GetAttribute("MRTranslate.BatchFolder") == str(tmp_path / "out")
+
+
+def test_a_batch_s_parameters_are_those_the_library_takes(logic, worker, tmp_path, monkeypatch):
+    import msgspec
+
+    from MRTranslateLib.worker.batch import BatchParameters
+
+    monkeypatch.chdir(tmp_path)
+    logic.batch(
+        "in", "out", ["T1w"], "FLAIR", attention=True, uncertainty=True, checks=True, report=True, model="brain-united",
+        device="cpu", threads=2, precision="bf16", registration="never", biasCorrection=True, workers=3,
+        retryFailed=True, overwrite=True,
+    )  # fmt: skip
+    assert msgspec.convert(dict(worker.job.parameters), BatchParameters) == BatchParameters(
+        cases=str(tmp_path / "in"), output=str(tmp_path / "out"), sources=("T1w",), target="FLAIR", attention=True,
+        uncertainty=True, checks=True, report=True, model="brain-united", device="cpu", threads=2, precision="bf16",
+        registration="never", bias_correction=True, workers=3, retry_failed=True, overwrite=True,
+    )  # fmt: skip
+
+
+def test_a_batch_that_cannot_begin_raises_its_sentence(logic, worker, tmp_path):
+    worker.reply = lambda: worker.fail("scans holds no scan whose name says its contrast.")
+    with pytest.raises(RuntimeError, match="holds no scan whose name"):
+        logic.batch(tmp_path, tmp_path / "out", ["T1w"], "FLAIR")
+    with pytest.raises(ValueError, match="no model nothing"):
+        logic.batch(tmp_path, tmp_path / "out", ["T1w"], "FLAIR", model="nothing")
 
 
 def test_a_robustness_run_returns_what_is_in_the_scene(logic, nodes, worker):

@@ -1,0 +1,316 @@
+"""The batch run: find the cases, leave out what is done, work through the rest, and say what became of each.
+
+A run that is cancelled or killed goes on where it stopped when it is started again with the same folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from MRTranslateLib import provenance
+from MRTranslateLib.batch.case import Case
+from MRTranslateLib.batch.case_list import read_case_list
+from MRTranslateLib.batch.cluster import Cluster
+from MRTranslateLib.batch.discover import find_cases
+from MRTranslateLib.batch.executor import Executor, ThisProcess
+from MRTranslateLib.batch.local_workers import LocalWorkers, threads_each
+from MRTranslateLib.batch.outcome import CaseEnd, CaseOutcome
+from MRTranslateLib.batch.plan import BatchPlan
+from MRTranslateLib.batch.record import (
+    RECORDS_FOLDER,
+    CaseRecord,
+    input_files,
+    read_record,
+    size_of,
+    stamps,
+    write_record,
+)
+from MRTranslateLib.batch.settings import BatchSettings, claim_folder
+from MRTranslateLib.batch.table import TABLE_FILE, CaseRow, State, table_text
+from MRTranslateLib.batch.watch import Watch
+from MRTranslateLib.batch.work import CaseWork
+from MRTranslateLib.contrast import Contrast, parse_contrast
+from MRTranslateLib.errors import CancelledError, UsageError
+from MRTranslateLib.file_lock import try_lock
+from MRTranslateLib.files import reason, same_place, shown, write_text_atomic
+from MRTranslateLib.inference.device import Precision
+from MRTranslateLib.inference.translate import Registration
+from MRTranslateLib.models.store import ModelStore
+from MRTranslateLib.preprocessing.guard import check_request
+from MRTranslateLib.progress import Progress, ProgressCallback
+from MRTranslateLib.provenance import ModelRecord
+
+LOCK_FILE = ".mrtranslate-batch-lock"
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a run made.
+
+    Attributes:
+        rows: Every case, in order of the list or of its name.
+        folder: Of the results.
+        table: The rows as CSV.
+    """
+
+    rows: tuple[CaseRow, ...]
+    folder: Path
+    table: Path
+
+    def count(self, state: State) -> int:
+        """How many cases are in a state."""
+        return Counter(row.state for row in self.rows)[state]
+
+
+def cases_of(source: str | PathLike[str], *, output: str | PathLike[str] | None = None) -> tuple[Case, ...]:
+    """The cases of a folder (:func:`find_cases`) or of a case list (:func:`read_case_list`).
+
+    Args:
+        source: Either.
+        output: Folder of the results, which is not searched.
+
+    Raises:
+        InputError: If it cannot be read.
+        UsageError: If it names no case, or the results would lie among the scans.
+    """
+    path = Path(source)
+    if not path.is_dir():
+        return read_case_list(path)
+    if output is not None and same_place(path, output):
+        raise UsageError(f"{shown(path)} holds the scans: choose another folder for the results")
+    return find_cases(path, leave_out=None if output is None else Path(output))
+
+
+def batch_run(
+    cases: Iterable[Case] | str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    sources: Sequence[Contrast | str],
+    target: Contrast | str,
+    attention: bool = False,
+    uncertainty: bool = False,
+    checks: bool = False,
+    report: bool = False,
+    model: str | PathLike[str] | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    threads: int | None = None,
+    registration: Registration = "auto",
+    bias_correction: bool = False,
+    workers: int = 1,
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+    progress: ProgressCallback | Progress | None = None,
+    on_case: Callable[[CaseRow], None] | None = None,
+) -> BatchResult:
+    """Translate many cases; one that fails costs none of the others.
+
+    A case that has its result is left as it is, whoever has made it in that folder, as long as settings and files are
+    the same. A case whose real target is among its files is measured against it.
+
+    Args:
+        cases: Cases, a folder that holds them, or a case list.
+        output: Folder of the results; created, or continued. Each case gets a folder of its own in it.
+        sources: Contrasts to translate from, in order: the first one's grid is the result's.
+        target: The contrast to make.
+        attention: Make an attention map of each too.
+        uncertainty: Make an uncertainty map of each too.
+        checks: Check each against its sources.
+        report: Write a page for each.
+        model: As for :func:`MRTranslateLib.inference.translate.translate`, and so are the next five.
+        device: Where the networks run.
+        precision: Of the networks.
+        threads: CPU threads of each network; None for as many as several workers can share.
+        registration: Of the sources.
+        bias_correction: Of the sources.
+        workers: How many cases at once, each in a process of its own; 0 for one after the other in this process.
+        scheduler: Address of a Dask scheduler whose workers see the same files, instead of ``workers``.
+        retry_failed: Begin failed cases again; without it they stay as they are until their files change.
+        overwrite: Make again what was made with other settings, from other files, or altered since.
+        progress: Told of the case and stage under way and of the fraction of all cases done; can cancel.
+        on_case: Told of every case as its end is known.
+
+    Raises:
+        UsageError: If the request makes no sense, or the folder holds a batch of other settings.
+        InputError: If folder or list cannot be read.
+        ModelError: If the model is missing, damaged, or does not offer the route or a map.
+        CancelledError: If the caller stopped the run; what is finished is kept.
+        MRTranslateError: If the folder takes no files, or no worker can be started.
+    """
+    line = progress if isinstance(progress, Progress) else Progress(progress)
+    settings = _settings(
+        sources, target, model, registration, bias_correction, precision, (attention, uncertainty, checks, report)
+    )
+    folder = Path(output)
+    executor = _executor(workers, scheduler)
+    found = cases_of(cases, output=folder) if isinstance(cases, (str, PathLike)) else tuple(cases)
+    if threads is None and workers > 1 and scheduler is None:
+        threads = threads_each(workers)
+    place = str(Path(model).absolute()) if model is not None and settings.model.folder is not None else model
+    options = {"model": place, "device": device, "threads": threads}
+    claim_folder(folder, settings, overwrite=overwrite)
+    plan = BatchPlan(
+        folder=folder.absolute(), settings=settings, options=options, retry_failed=retry_failed, overwrite=overwrite
+    )
+    with _locked(folder):
+        return _Run(plan, found, executor, on_case).run(line)
+
+
+def _settings(
+    sources: Sequence[Contrast | str],
+    target: Contrast | str,
+    model: str | PathLike[str] | None,
+    registration: Registration,
+    bias_correction: bool,
+    precision: Precision,
+    extras: tuple[bool, bool, bool, bool],
+) -> BatchSettings:
+    """Check what every case would stumble over."""
+    given, wanted = [parse_contrast(str(name)) for name in sources], parse_contrast(str(target))
+    for contrast, number in Counter(given).items():
+        if number > 1:
+            raise UsageError(f"{contrast} is named twice among the sources: name each once")
+    check_request(given, wanted, registration)
+    bundle = ModelStore().find(model)
+    bundle.card.require_route(given, wanted)
+    attention, uncertainty, checks, report = extras
+    if attention:
+        bundle.card.require_attention()
+    return BatchSettings(
+        sources=tuple(given),
+        target=wanted,
+        model=ModelRecord.of(bundle, given, wanted, asked_for=model),
+        registration=registration,
+        bias_correction=bias_correction,
+        precision=precision,
+        attention=attention,
+        uncertainty=uncertainty,
+        checks=checks,
+        report=report,
+    )
+
+
+def _executor(workers: int, scheduler: str | None) -> Executor:
+    if scheduler is not None:
+        return Cluster(scheduler)
+    if not 0 <= workers <= 256:
+        raise UsageError(f"cannot run {workers} workers: use 1 to 256, or 0 for none beside this process")
+    return LocalWorkers(workers) if workers else ThisProcess()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep a second run out of the folder; the system itself ends the lock of a process that dies."""
+    try:
+        file = (folder / LOCK_FILE).open("ab")
+    except OSError as error:
+        raise UsageError(f"the folder {shown(folder)} takes no files ({reason(error)}): choose another") from error
+    with file:
+        if not try_lock(file):
+            raise UsageError(f"another batch is writing to {shown(folder)}: wait for it, or choose another folder")
+        yield
+
+
+class _Run:
+    """The cases of one run."""
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        cases: tuple[Case, ...],
+        executor: Executor,
+        on_case: Callable[[CaseRow], None] | None,
+    ) -> None:
+        self._plan, self._cases, self._on_case = plan, {case.case_id: case for case in cases}, on_case
+        self._executor = executor
+        self._rows: dict[str, CaseRow] = {}
+        self._begun: dict[str, CaseRecord] = {}  # records of the cases under way
+        (plan.folder / RECORDS_FOLDER).mkdir(exist_ok=True)
+
+    def run(self, line: Progress) -> BatchResult:
+        """Work through them and write the table, at an early end too."""
+        works = []
+        for case in self._cases.values():
+            planned = self._plan.of(case)
+            if isinstance(planned, CaseRow):
+                self._tell(planned)
+            else:
+                works.append(planned)
+        try:
+            with closing(self._executor.run(works, Watch(line, len(works), self._begin))) as ends:
+                for work, end in ends:
+                    self._end(work, end)
+        except CancelledError:
+            raise CancelledError(
+                f"cancelled; finished cases are kept in {shown(self._plan.folder)}: the same command goes on from there"
+            ) from None
+        finally:
+            self._give_up()
+            table = self._write_table()
+        return BatchResult(tuple(self._row(case_id) for case_id in self._cases), self._plan.folder, table)
+
+    def _begin(self, case_id: str) -> None:
+        """Called by the executor, from any thread: leave a note before the work."""
+        former = read_record(self._plan.folder, case_id)
+        num_begun = former.num_begun if former is not None and former.state == "running" else 0
+        record = CaseRecord(
+            case_id=case_id,
+            state="running",
+            settings_sha256=self._plan.settings.sha256,
+            inputs=stamps(input_files(self._cases[case_id], self._plan.settings.sources)),
+            num_begun=num_begun + self._executor.dies_with_case,
+            program=provenance.program_version(),
+        )
+        (self._plan.folder / case_id).mkdir(exist_ok=True)
+        write_record(self._plan.folder, record)
+        self._begun[case_id] = record
+
+    def _end(self, work: CaseWork, end: CaseEnd) -> None:
+        case_id, folder = work.case_id, self._plan.folder
+        result = self._plan.outputs(case_id)["output"]
+        if isinstance(end, CaseOutcome):
+            sizes = {name: size_of(folder / name) for name in self._plan.all_files(case_id)}
+            self._record(case_id, state="done", outcome=end, outputs=sizes)
+            self._tell(CaseRow(case_id=case_id, state="done", is_new=True, result=result, outcome=end))
+            return
+        self._record(case_id, state="failed", failure=end)
+        with contextlib.suppress(OSError):  # not empty where a former result is kept
+            (folder / case_id).rmdir()
+        self._tell(CaseRow(case_id=case_id, state="failed", is_new=True, failure=end))
+
+    def _record(self, case_id: str, **how: Any) -> None:
+        """Note how a case ended; one that could not even be begun has no record to keep."""
+        record = self._begun.pop(case_id, None)
+        if record is not None:
+            write_record(self._plan.folder, msgspec.structs.replace(record, num_begun=0, **how))
+
+    def _give_up(self) -> None:
+        """What is under way when the run stops by itself has not taken the process down."""
+        for record in self._begun.values():
+            num_begun = record.num_begun - self._executor.dies_with_case
+            write_record(self._plan.folder, msgspec.structs.replace(record, num_begun=num_begun))
+            with contextlib.suppress(OSError):
+                (self._plan.folder / record.case_id).rmdir()
+
+    def _tell(self, row: CaseRow) -> None:
+        self._rows[row.case_id] = row
+        if self._on_case is not None:
+            self._on_case(row)
+
+    def _row(self, case_id: str) -> CaseRow:
+        return self._rows.get(case_id) or CaseRow(case_id=case_id, state="pending")
+
+    def _write_table(self) -> Path:
+        path = self._plan.folder / TABLE_FILE
+        write_text_atomic(path, table_text(self._row(case_id) for case_id in self._cases), overwrite=True)
+        return path
