@@ -17,12 +17,14 @@ class CaseOutcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         seconds: From reading to measuring.
         scores: Against the reference; None without one, or if it could not be used.
         not_measured: Why there are no scores although there is a reference.
+        preview: A picture of one slice, relative to the batch's folder; None if it could not be made.
     """
 
     warnings: tuple[str, ...]
     seconds: float
     scores: Report | None = None
     not_measured: str | None = None
+    preview: str | None = None
 
 
 class CaseFailure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from MRTranslateLib.batch.case import Case
-from MRTranslateLib.batch.outcome import CaseFailure
+from MRTranslateLib.batch.outcome import CaseFailure, CaseOutcome
 from MRTranslateLib.batch.record import CaseRecord, input_files, read_record
 from MRTranslateLib.batch.settings import BatchSettings
 from MRTranslateLib.batch.table import CaseRow
@@ -64,9 +64,14 @@ class BatchPlan:
             return _failed(case, f"{reason}because memory ran out: --retry-failed begins it again", 1)
         return self._work(case, overwrite=True)  # what lies there, the run that was interrupted has written
 
+    def done(self, case_id: str, outcome: CaseOutcome | None, *, is_new: bool = False) -> CaseRow:
+        """The row of a case that has its result."""
+        names = self.outputs(case_id)
+        result, report = names["output"], names.get("report", "")
+        return CaseRow(case_id=case_id, state="done", is_new=is_new, result=result, report=report, outcome=outcome)
+
     def outputs(self, case_id: str) -> dict[str, str]:
         """Names of a case's files in the folder, by parameter of the translation; as BIDS names derivatives."""
-        *entities, suffix = self.settings.target.bids_suffix.split("_")
         names = {"output": ("synthetic", ".nii.gz")}
         if self.settings.attention:
             names["attention"] = ("attention", ".nii.gz")
@@ -74,16 +79,21 @@ class BatchPlan:
             names["uncertainty"] = ("uncertainty", ".nii.gz")
         if self.settings.report:
             names["report"] = ("report", ".html")
-        return {
-            parameter: f"{case_id}/{'_'.join((case_id, *entities, f'desc-{word}', suffix))}{extension}"
-            for parameter, (word, extension) in names.items()
-        }
+        return {parameter: self._name(case_id, word, extension) for parameter, (word, extension) in names.items()}
+
+    def preview(self, case_id: str) -> str:
+        """Name of a case's picture in the folder."""
+        return self._name(case_id, "preview", ".png")
 
     def all_files(self, case_id: str) -> list[str]:
         """As :meth:`outputs`, with the sidecars."""
         names = self.outputs(case_id)
         images = [name for parameter, name in names.items() if parameter != "report"]
         return [*names.values(), *(sidecar_path(Path(name)).as_posix() for name in images)]
+
+    def _name(self, case_id: str, word: str, extension: str) -> str:
+        *entities, suffix = self.settings.target.bids_suffix.split("_")
+        return f"{case_id}/{'_'.join((case_id, *entities, f'desc-{word}', suffix))}{extension}"
 
     def _of_done(self, case: Case, record: CaseRecord, stale: str) -> CaseRow | CaseWork:
         altered = record.altered_outputs(self.folder)
@@ -93,8 +103,7 @@ class BatchPlan:
             return _failed(case, f"{what}: {remedy}", UsageError.exit_code)
         if stale or altered or record.gone_outputs(self.folder):
             return self._work(case, overwrite=True)
-        result = self.outputs(case.case_id)["output"]
-        return CaseRow(case_id=case.case_id, state="done", result=result, outcome=record.outcome)
+        return self.done(case.case_id, record.outcome)
 
     def _stale(self, record: CaseRecord, files: Mapping[str, Path]) -> str:
         """What is no longer as it was when a case was begun; empty if nothing."""
@@ -125,6 +134,7 @@ class BatchPlan:
         return CaseWork(
             case_id=case.case_id,
             translation=translation,
+            preview=str(self.folder / self.preview(case.case_id)),
             reference=_text(case.only(settings.target)),
             lesion_mask=_text(case.lesion_mask),
         )

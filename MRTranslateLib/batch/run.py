@@ -24,6 +24,7 @@ from MRTranslateLib.batch.discover import find_cases
 from MRTranslateLib.batch.executor import Executor, ThisProcess
 from MRTranslateLib.batch.local_workers import LocalWorkers, threads_each
 from MRTranslateLib.batch.outcome import CaseEnd, CaseOutcome
+from MRTranslateLib.batch.overview import OVERVIEW_FILE, overview_html
 from MRTranslateLib.batch.plan import BatchPlan
 from MRTranslateLib.batch.record import (
     RECORDS_FOLDER,
@@ -42,7 +43,7 @@ from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import CancelledError, UsageError
 from MRTranslateLib.file_lock import try_lock
 from MRTranslateLib.files import reason, same_place, shown, write_text_atomic
-from MRTranslateLib.inference.device import Precision
+from MRTranslateLib.inference.device import Precision, choose_execution
 from MRTranslateLib.inference.translate import Registration
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.preprocessing.guard import check_request
@@ -59,7 +60,7 @@ class BatchResult:
     Attributes:
         rows: Every case, in order of the list or of its name.
         folder: Of the results.
-        table: The rows as CSV.
+        table: The rows as CSV; ``cases.html`` beside it shows a slice of each.
     """
 
     rows: tuple[CaseRow, ...]
@@ -153,6 +154,8 @@ def batch_run(
     )
     folder = Path(output)
     executor = _executor(workers, scheduler)
+    if scheduler is None and (device not in ("auto", "cpu") or threads is not None):
+        choose_execution(device, precision, threads)  # brings torch, which a parent of workers else does without
     found = cases_of(cases, output=folder) if isinstance(cases, (str, PathLike)) else tuple(cases)
     if threads is None and workers > 1 and scheduler is None:
         threads = threads_each(workers)
@@ -277,11 +280,10 @@ class _Run:
 
     def _end(self, work: CaseWork, end: CaseEnd) -> None:
         case_id, folder = work.case_id, self._plan.folder
-        result = self._plan.outputs(case_id)["output"]
         if isinstance(end, CaseOutcome):
             sizes = {name: size_of(folder / name) for name in self._plan.all_files(case_id)}
             self._record(case_id, state="done", outcome=end, outputs=sizes)
-            self._tell(CaseRow(case_id=case_id, state="done", is_new=True, result=result, outcome=end))
+            self._tell(self._plan.done(case_id, end, is_new=True))
             return
         self._record(case_id, state="failed", failure=end)
         with contextlib.suppress(OSError):  # not empty where a former result is kept
@@ -311,6 +313,8 @@ class _Run:
         return self._rows.get(case_id) or CaseRow(case_id=case_id, state="pending")
 
     def _write_table(self) -> Path:
+        rows = [self._row(case_id) for case_id in self._cases]
+        write_text_atomic(self._plan.folder / OVERVIEW_FILE, overview_html(self._plan.settings, rows), overwrite=True)
         path = self._plan.folder / TABLE_FILE
-        write_text_atomic(path, table_text(self._row(case_id) for case_id in self._cases), overwrite=True)
+        write_text_atomic(path, table_text(rows), overwrite=True)
         return path

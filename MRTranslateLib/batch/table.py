@@ -38,6 +38,7 @@ class CaseRow:
             are missing or ambiguous; ``pending``: its turn has not come.
         is_new: Whether this run found that out.
         result: The synthetic volume, relative to the batch's folder; empty unless there is one.
+        report: Its page, likewise.
         outcome: Of a case that is done.
         failure: Of one that failed.
         problem: Of one that is incomplete.
@@ -47,6 +48,7 @@ class CaseRow:
     state: State
     is_new: bool = False
     result: str = ""
+    report: str = ""
     outcome: CaseOutcome | None = None
     failure: CaseFailure | None = None
     problem: str = ""

@@ -9,8 +9,13 @@ import pytest
 from MRTranslateLib.batch.case import Case
 from MRTranslateLib.batch.case_list import read_case_list
 from MRTranslateLib.batch.discover import contrast_and_prefix, find_cases
+from MRTranslateLib.batch.plan import BatchPlan
+from MRTranslateLib.batch.settings import BatchSettings
+from MRTranslateLib.batch.work import CaseWork
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, UsageError
+from MRTranslateLib.provenance import ModelRecord
+from MRTranslateLib.worker.translate import TranslateParameters
 
 
 @pytest.fixture
@@ -198,3 +203,35 @@ def test_a_list_that_is_none_is_refused_in_one_sentence(case_list, text, error, 
 def test_a_list_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"cannot read the case list .*nowhere\.csv: no such file"):
         read_case_list(tmp_path / "nowhere.csv")
+
+
+# --- work ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_work_of_a_case_holds_every_file_and_every_setting(tmp_path):
+    model = ModelRecord(name="m", version="1", weights_sha256="0" * 64)
+    settings = BatchSettings(
+        sources=(Contrast.T2W, Contrast.T1W), target=Contrast.FLAIR, model=model, registration="never",
+        bias_correction=True, precision="bf16", attention=True, uncertainty=True, checks=True, report=True,
+    )  # fmt: skip
+    files = {contrast: (tmp_path / f"{contrast}.nii",) for contrast in Contrast}
+    case = Case(
+        case_id="x", files=files, brain_mask=tmp_path / "brain.nii", lesion_mask=tmp_path / "lesion.nii",
+        low_resolution=tmp_path / "thick.nii",
+    )  # fmt: skip
+    options = {"model": "m", "device": "cuda:1", "threads": 3}
+    work = BatchPlan(folder=tmp_path / "out", settings=settings, options=options, overwrite=True).of(case)
+    made = tmp_path / "out" / "x"
+    assert work == CaseWork(
+        case_id="x",
+        translation=TranslateParameters(
+            sources={"T2w": str(tmp_path / "T2w.nii"), "T1w": str(tmp_path / "T1w.nii")},
+            target="FLAIR", output=str(made / "x_desc-synthetic_FLAIR.nii.gz"), brain_mask=str(tmp_path / "brain.nii"),
+            attention=str(made / "x_desc-attention_FLAIR.nii.gz"), lesion_mask=str(tmp_path / "lesion.nii"),
+            uncertainty=str(made / "x_desc-uncertainty_FLAIR.nii.gz"), low_resolution=str(tmp_path / "thick.nii"),
+            checks=True, report=str(made / "x_desc-report_FLAIR.html"), model="m", device="cuda:1", precision="bf16",
+            threads=3, registration="never", bias_correction=True, overwrite=True,
+        ),
+        preview=str(made / "x_desc-preview_FLAIR.png"), reference=str(tmp_path / "FLAIR.nii"),
+        lesion_mask=str(tmp_path / "lesion.nii"),
+    )  # fmt: skip

@@ -10,8 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from MRTranslateLib import CancelledError, ModelError, UsageError, batch_run, read_volume, translate, write_volume
+from MRTranslateLib import (
+    CancelledError,
+    InputError,
+    ModelError,
+    UsageError,
+    Volume,
+    batch_run,
+    read_volume,
+    translate,
+    write_volume,
+)
 from MRTranslateLib.batch.plan import MAX_BEGUN
 from MRTranslateLib.cli.main import main
 from MRTranslateLib.contrast import Contrast
@@ -80,7 +91,8 @@ def test_the_folder_holds_results_sidecars_records_settings_and_table(run, tmp_p
     run()
     files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     made = {f"{case}/{case}_desc-synthetic_FLAIR{end}" for case in "ab" for end in (".nii.gz", ".json")}
-    assert files == made | {"records/a.json", "records/b.json", "batch.json", "cases.csv", ".mrtranslate-batch-lock"}
+    made |= {f"{case}/{case}_desc-preview_FLAIR.png" for case in "ab"} | {"records/a.json", "records/b.json"}
+    assert files == made | {"batch.json", "cases.csv", "cases.html", ".mrtranslate-batch-lock"}
 
 
 def test_a_result_is_measured_where_the_real_target_is_there(run, place):
@@ -123,10 +135,14 @@ def test_maps_and_pages_lie_beside_the_result(run, place, tmp_path, attentive_bu
     assert sorted(path.name for path in (tmp_path / "out" / "a").iterdir()) == [
         "a_desc-attention_FLAIR.json",
         "a_desc-attention_FLAIR.nii.gz",
+        "a_desc-preview_FLAIR.png",
         "a_desc-report_FLAIR.html",
         "a_desc-synthetic_FLAIR.json",
         "a_desc-synthetic_FLAIR.nii.gz",
     ]
+    for _ in range(2):
+        assert '<a href="a/a_desc-report_FLAIR.html">report</a>' in (tmp_path / "out" / "cases.html").read_text("utf-8")
+        run(model=attentive_bundle.folder, attention=True, report=True)
 
 
 def test_a_synthetic_t1wgd_is_named_as_bids_does(run, tmp_path):
@@ -373,6 +389,8 @@ def test_progress_rises_to_one(run):
         ({"attention": True}, ModelError, "attention"),
         ({"model": "no-such-model"}, ModelError, "there is no model no-such-model"),
         ({"workers": -1}, UsageError, "cannot run -1 workers"),
+        ({"device": "cuda:99"}, UsageError, "CUDA devices"),
+        ({"threads": 0}, UsageError, "0 threads"),
     ],
 )
 def test_what_every_case_would_stumble_over_is_refused_before_anything_is_written(run, tmp_path, options, error, words):
@@ -445,3 +463,63 @@ def test_json_progress_tells_of_each_case_and_of_the_end(batch):
     assert events[-1] | {"table": ""} == {
         "event": "result", "table": "", "num_new": 2, "done": 2, "failed": 0, "incomplete": 0
     }  # fmt: skip
+
+
+# --- the overview -------------------------------------------------------------------------------------------------
+
+
+def test_the_overview_names_every_case_and_shows_a_picture_of_each_result(run, place, tmp_path):
+    break_scan(place / "a_T2w.nii.gz")
+    run()
+    text = (tmp_path / "out" / "cases.html").read_text(encoding="utf-8")
+    assert "1 of 2 cases have a result, 1 failed." in text
+    assert "<dt>a (failed)</dt><dd>" in text
+    assert 'src="b/b_desc-preview_FLAIR.png"' in text
+    assert "Lowest of 1 cases with a real target" in text
+    assert "not for diagnostic use" in text
+
+
+def test_a_case_s_name_cannot_write_into_the_page(run, place, tmp_path):
+    (place / "cases.csv").write_text("case,T1w,T2w\nb,b_T1w.nii.gz,<script>x</script>.nii.gz\n")
+    run(place / "cases.csv")
+    assert "<script>" not in (tmp_path / "out" / "cases.html").read_text(encoding="utf-8")
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L"), float)
+
+
+def test_the_picture_shows_source_synthetic_and_real_slice_at_the_brain(run, tmp_path, place):
+    run()
+    picture = pixels(tmp_path / "out" / "b" / "b_desc-preview_FLAIR.png")
+    synthetic = read_volume(tmp_path / "out" / "b" / f"b_{RESULT}").array
+    assert (synthetic > 0).any(axis=(0, 1)).sum() > 10
+    columns = np.split(picture[30:-30, : picture.shape[1] // 3 * 3], 3, axis=1)
+    assert all(column.mean() > 20 for column in columns)
+    # The stand-in's FLAIR is the mean of T1w and T2w: like neither, and not the real one.
+    assert all(np.abs(columns[1] - columns[other]).mean() > 3 for other in (0, 2))
+
+
+def test_a_reference_on_another_grid_is_left_out_of_the_picture(run, place, tmp_path):
+    real = read_volume(place / "b_FLAIR.nii.gz")
+    write_volume(place / "b_FLAIR.nii.gz", Volume(real.array[:-1], real.affine), overwrite=True)
+    run()
+    widths = [pixels(tmp_path / "out" / name / f"{name}_desc-preview_FLAIR.png").shape[1] for name in "ab"]
+    assert 1.4 < widths[0] / widths[1] < 1.6
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_warning_and_the_result_stays(run, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise InputError("nothing to see")
+
+    monkeypatch.setattr("MRTranslateLib.batch.preview.write_preview", fail)
+    result = run()
+    assert states(result) == {"a": "done", "b": "done"}
+    assert "no picture for the overview: nothing to see" in result.rows[0].outcome.warnings
+
+
+def test_a_picture_that_was_removed_is_no_reason_to_make_the_result_again(run, tmp_path):
+    run()
+    (tmp_path / "out" / "a" / "a_desc-preview_FLAIR.png").unlink()
+    assert new(run()) == []
