@@ -12,7 +12,8 @@ from MRTranslateLib.errors import CancelledError, InputError, ModelError, MRTran
 
 if TYPE_CHECKING:
     from MRTranslateLib.batch.run import BatchResult, batch_run
-    from MRTranslateLib.inference.translate import TranslationResult, translate
+    from MRTranslateLib.inference.result import TranslationResult
+    from MRTranslateLib.inference.translate import translate
     from MRTranslateLib.io import read_volume, write_volume
     from MRTranslateLib.rerun import rerun
     from MRTranslateLib.robustness.plan import RobustnessPlan
@@ -42,7 +43,7 @@ __all__ = [
 _LAZY = {
     "BatchResult": "MRTranslateLib.batch.run",
     "batch_run": "MRTranslateLib.batch.run",
-    "TranslationResult": "MRTranslateLib.inference.translate",
+    "TranslationResult": "MRTranslateLib.inference.result",
     "translate": "MRTranslateLib.inference.translate",
     "read_volume": "MRTranslateLib.io",
     "write_volume": "MRTranslateLib.io",

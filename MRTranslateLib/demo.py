@@ -12,7 +12,8 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.figure import Panel, comparison_figure
 from MRTranslateLib.files import atomic_file, json_text, refuse_unfit_output, shown, write_text_atomic
-from MRTranslateLib.inference.translate import TranslationResult, translate
+from MRTranslateLib.inference.result import TranslationResult
+from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.io import write_volume
 from MRTranslateLib.metrics.files import evaluate_volumes
 from MRTranslateLib.metrics.regions import Report

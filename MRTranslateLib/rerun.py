@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from MRTranslateLib.errors import InputError, ModelError, UsageError
 from MRTranslateLib.files import same_place, shown
 from MRTranslateLib.inference.low_resolution import ROLE as LOW_RESOLUTION
+from MRTranslateLib.inference.result import TranslationResult
 from MRTranslateLib.inference.sources import load_image
-from MRTranslateLib.inference.translate import TranslationResult, translate
+from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.io import read_volume
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.progress import Progress

@@ -44,7 +44,7 @@ from MRTranslateLib.errors import CancelledError, UsageError
 from MRTranslateLib.file_lock import try_lock
 from MRTranslateLib.files import reason, same_place, shown, write_text_atomic
 from MRTranslateLib.inference.device import Precision, choose_execution
-from MRTranslateLib.inference.translate import Registration
+from MRTranslateLib.inference.request import Registration
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.preprocessing.guard import check_request
 from MRTranslateLib.progress import Progress, ProgressCallback

@@ -27,8 +27,8 @@ from MRTranslateLib.inference.device import Execution, Precision, choose_executi
 from MRTranslateLib.inference.output_grid import values_on_output_grid
 from MRTranslateLib.inference.outputs import refuse_what_is_read
 from MRTranslateLib.inference.prepare import prepare
+from MRTranslateLib.inference.request import Registration
 from MRTranslateLib.inference.sources import Image, NamedVolume, by_contrast, load_image
-from MRTranslateLib.inference.translate import Registration
 from MRTranslateLib.models.store import ModelStore
 from MRTranslateLib.preprocessing.guard import check_distinct, check_request
 from MRTranslateLib.preprocessing.normalization import SYNTHETIC_UNITS

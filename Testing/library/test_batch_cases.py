@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from MRTranslateLib.batch.case_list import read_case_list
 from MRTranslateLib.batch.discover import contrast_and_prefix, find_cases
 from MRTranslateLib.batch.plan import BatchPlan
 from MRTranslateLib.batch.settings import BatchSettings
+from MRTranslateLib.batch.stamp import stamp
 from MRTranslateLib.batch.work import CaseWork
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, UsageError
@@ -235,3 +237,39 @@ def test_the_work_of_a_case_holds_every_file_and_every_setting(tmp_path):
         preview=str(made / "x_desc-preview_FLAIR.png"), reference=str(tmp_path / "FLAIR.nii"),
         lesion_mask=str(tmp_path / "lesion.nii"),
     )  # fmt: skip
+
+
+# --- stamps -------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_the_same_size_with_other_content_is_another(tmp_path):
+    path = tmp_path / "scan.nii"
+    path.write_bytes(b"anna")
+    former = stamp(path)
+    path.write_bytes(b"bert")
+    os.utime(path, ns=(0, former.modified_ns + 1))
+    assert not former.still_holds(path)
+
+
+def test_a_file_of_the_same_size_and_time_is_believed_unread(tmp_path):
+    path = tmp_path / "scan.nii"
+    path.write_bytes(b"anna")
+    former = stamp(path)
+    path.write_bytes(b"bert")
+    os.utime(path, ns=(0, former.modified_ns))
+    assert former.still_holds(path)
+
+
+def test_a_folder_is_another_when_a_file_in_it_is_another_or_has_another_name(tmp_path):
+    def series(name: str, *slices: tuple[str, bytes]) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, content in slices:
+            (folder / file).write_bytes(content)
+        return folder
+
+    former = stamp(series("1", ("a.dcm", b"one"), ("b.dcm", b"two")))
+    assert former.still_holds(series("copy", ("b.dcm", b"two"), ("a.dcm", b"one")))
+    assert not former.still_holds(series("content", ("a.dcm", b"one"), ("b.dcm", b"owt")))
+    assert not former.still_holds(series("names", ("b.dcm", b"one"), ("a.dcm", b"two")))
+    assert not former.still_holds(series("fewer", ("a.dcm", b"onetwo")))

@@ -93,7 +93,7 @@ def test_damaged_masks_end_with_one_sentence_too(tmp_path, copy_generator, coars
 
 def test_a_complaint_would_be_noticed(tmp_path, copy_bundle, monkeypatch):
     # The judge itself: a traceback's worth of defect must not pass.
-    monkeypatch.setattr("MRTranslateLib.inference.translate.load_image", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("MRTranslateLib.inference.read.load_image", lambda *_, **__: 1 / 0)
     (tmp_path / "results").mkdir()
     code, complaint = complaint_about(tmp_path / "x.nii", tmp_path / "results" / "out.nii.gz", copy_bundle.folder)
     assert code == 1

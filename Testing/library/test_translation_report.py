@@ -17,7 +17,7 @@ from MRTranslateLib.attention.report import HardRegion
 from MRTranslateLib.cli.main import main
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
-from MRTranslateLib.inference import translate as translate_module
+from MRTranslateLib.inference import explain
 from MRTranslateLib.inference.translate import translate
 from MRTranslateLib.io import write_volume
 from MRTranslateLib.models.bundle import write_bundle
@@ -57,7 +57,7 @@ CHECKED = ChecksRecord(findings=(), statement="Small ones are missed.")
 @pytest.fixture
 def quick_checks(monkeypatch):
     """The real checks take a second a run and have tests of their own: here they find nothing."""
-    monkeypatch.setattr(translate_module, "findings_of", lambda *_, **__: CHECKED)
+    monkeypatch.setattr(explain, "findings_of", lambda *_, **__: CHECKED)
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_what_the_checks_say_is_text_whatever_it_holds(html, monkeypatch, number
     hostile = "</li><script>alert(1)</script>"
     found = (msgspec.structs.replace(finding("erasure", 1.0), sentence=hostile),) * number
     checks = ChecksRecord(findings=found, statement=hostile)
-    monkeypatch.setattr(translate_module, "findings_of", lambda *_, **__: checks)
+    monkeypatch.setattr(explain, "findings_of", lambda *_, **__: checks)
     page = Page(html())
     assert "script" not in page.tags
     assert any(hostile in text for text in page.texts)
@@ -307,7 +307,7 @@ def test_findings_come_first_the_largest_of_them_and_their_slices_are_shown(html
     middle = (phantom.brain_mask.affine @ [*np.argwhere(phantom.brain_mask.array).mean(axis=0), 1.0])[:3]
     low, high = (tuple((middle + np.array([20, 10, step])).tolist()) for step in (-30, 24))
     checks = ChecksRecord(findings=(finding("erasure", 1.0, low), finding("hallucination", 4.0, high)), statement="-")
-    monkeypatch.setattr(translate_module, "findings_of", lambda *_, **__: checks)
+    monkeypatch.setattr(explain, "findings_of", lambda *_, **__: checks)
     run(report=tmp_path / "report.json")
     report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=TranslationReport)
     assert [place.volume_ml for place in report.places] == [4.0, 1.0]
