@@ -10,7 +10,7 @@ from pathlib import Path
 from MRTranslateLib.batch.case import Case, check_case_ids
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import InputError, UsageError
-from MRTranslateLib.files import full_extension, reason, same_place, shown
+from MRTranslateLib.files import full_extension, reason, shown
 from MRTranslateLib.io import READERS
 
 ENDINGS = {
@@ -32,7 +32,7 @@ _TRANSPARENT = ("anat",)
 _LEFT_OUT = ("derivatives", "sourcedata", "code")
 
 
-def find_cases(folder: Path, *, leave_out: Path | None = None) -> tuple[Case, ...]:
+def find_cases(folder: Path) -> tuple[Case, ...]:
     """The cases of a folder, by name.
 
     A file belongs to a case by its folder and by what its name has before the contrast; BIDS' ``anat`` folders and its
@@ -42,14 +42,13 @@ def find_cases(folder: Path, *, leave_out: Path | None = None) -> tuple[Case, ..
 
     Args:
         folder: Searched with all below.
-        leave_out: A folder in it that is not searched: that of the results.
 
     Raises:
         InputError: If the folder cannot be read.
         UsageError: If it holds no case, or one whose name cannot name a folder.
     """
     groups: dict[tuple[str, str], dict[Contrast, list[Path]]] = {}
-    for path in _images(folder, leave_out):
+    for path in _images(folder):
         named = contrast_and_prefix(path)
         if named is None:
             continue
@@ -104,17 +103,10 @@ def _case_ids(keys: list[tuple[str, str]], folder: Path) -> dict[tuple[str, str]
     return ids
 
 
-def _images(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+def _images(folder: Path) -> Iterator[Path]:
     def stop(error: OSError) -> None:
         raise InputError(f"cannot read the folder {shown(error.filename)}: {reason(error)}") from error
 
     for here, folders, names in os.walk(folder, onerror=stop):
-        place = Path(here)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and name not in _LEFT_OUT
-            and not (leave_out is not None and same_place(place / name, leave_out))
-        )
-        yield from (place / name for name in sorted(names) if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _LEFT_OUT)
+        yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))

@@ -77,7 +77,7 @@ def cases_of(source: str | PathLike[str], *, output: str | PathLike[str] | None 
 
     Args:
         source: Either.
-        output: Folder of the results, which is not searched.
+        output: Folder of the results, which is another; may lie below.
 
     Raises:
         InputError: If it cannot be read.
@@ -88,7 +88,7 @@ def cases_of(source: str | PathLike[str], *, output: str | PathLike[str] | None 
         return read_case_list(path)
     if output is not None and same_place(path, output):
         raise UsageError(f"{shown(path)} holds the scans: choose another folder for the results")
-    return find_cases(path, leave_out=None if output is None else Path(output))
+    return find_cases(path)
 
 
 def batch_run(

@@ -102,7 +102,8 @@ def case(parameters, progress):
     output = Path(parameters["translation"]["output"])
     output.write_bytes(b"synthetic")
     output.with_name(output.name.replace(".nii.gz", ".json")).write_bytes(b"{}")
-    return {"warnings": [str(os.getpid())], "seconds": 0.1}
+    warnings = [f"process {os.getpid()}", f"threads {parameters['translation']['threads']}"]
+    return {"warnings": warnings, "seconds": 0.1}
 
 
 def environment(parameters, progress):

@@ -85,6 +85,8 @@ def test_each_case_gets_what_translate_makes_of_it(run, place, tmp_path, coarse_
     sources = {name: place / f"b_{name}.nii.gz" for name in ("T1w", "T2w")}
     alone = translate(sources, "FLAIR", model=coarse_bundle.folder)
     assert np.array_equal(read_volume(tmp_path / "out" / "b" / f"b_{RESULT}").array, alone.volume.array)
+    assert result.rows[1].outcome.warnings == alone.warnings
+    assert len(alone.warnings) > 0
 
 
 def test_the_folder_holds_results_sidecars_records_settings_and_table(run, tmp_path):

@@ -181,6 +181,14 @@ def test_cancelling_ends_all_workers_and_keeps_what_is_finished(run, tmp_path):
     assert [row.split(",")[:2] for row in rows[1:]] == [["a", "done"], ["b-waits", "pending"], ["c-waits", "pending"]]
 
 
+def test_workers_are_told_their_share_of_the_threads(run, monkeypatch):
+    monkeypatch.setattr("MRTranslateLib.batch.local_workers.default_threads", lambda: 8)
+    assert [run("a", workers=2).rows[0].outcome.warnings[1], run("b", workers=1).rows[0].outcome.warnings[1]] == [
+        "threads 4",
+        "threads None",
+    ]
+
+
 def test_workers_together_take_no_more_threads_than_one_alone():
     assert threads_each(1) == default_threads()
     assert all(1 <= number * threads_each(number) <= max(default_threads(), number) for number in range(1, 9))
