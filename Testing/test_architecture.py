@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SLICER = {"slicer", "qt", "ctk", "vtk", "MRTranslate", "MRTranslateGui"}
-TEST_ONLY = {"pytest", "skimage", "pydicom", "Testing"}
+TEST_ONLY = {"pytest", "skimage", "Testing"}
+DICOM = {"pydicom", "highdicom"}
 FORBIDDEN = {
     "MRTranslateLib": SLICER | TEST_ONLY | {"training", "sklearn", "yaml"},
-    "training": SLICER | TEST_ONLY,
+    "training": SLICER | TEST_ONLY | DICOM,
 }
 
 
@@ -64,10 +65,24 @@ def test_monai_is_imported_only_when_a_network_of_it_is_built():
     assert users == {("networks/flow_matching.py", False), ("networks/transformer.py", False)}
 
 
+def test_dicom_packages_are_imported_only_for_dicom_and_highdicom_only_for_maps():
+    # Translating needs neither; the module that is called first says in a sentence which of them is missing.
+    library = ROOT / "MRTranslateLib"
+    users = {
+        (path.relative_to(library).as_posix(), name)
+        for path in library.rglob("*.py")
+        for name, _ in imports_of(path)
+        if name in DICOM
+    }
+    assert {path for path, name in users if name == "highdicom"} == {"dicom/parametric_map.py"}
+    assert {path.partition("/")[0] for path, _ in users} == {"dicom"}
+    assert "dicom/export.py" not in {path for path, _ in users}
+
+
 @pytest.mark.parametrize("statement", ["import MRTranslateLib", "from MRTranslateLib import translate, rerun, Volume"])
-def test_importing_the_library_loads_neither_torch_nor_monai(statement):
+def test_importing_the_library_loads_neither_torch_nor_monai_nor_highdicom(statement):
     # Slicer starts before torch is installed; the panel must still open.
-    code = f"{statement}; import sys; assert not {{'torch', 'monai'}} & set(sys.modules)"
+    code = f"{statement}; import sys; assert not {{'torch', 'monai', 'highdicom'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 import MRTranslateLib
 from MRTranslateLib.cli.batch import add_batch_parser
 from MRTranslateLib.cli.demo import add_demo_parser
+from MRTranslateLib.cli.dicom import add_dicom_parser
 from MRTranslateLib.cli.evaluate import add_evaluate_parser
 from MRTranslateLib.cli.models import add_models_parser
 from MRTranslateLib.cli.report import say_error
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         add_batch_parser,
         add_robustness_parser,
         add_models_parser,
+        add_dicom_parser,
         add_demo_parser,
         add_rerun_parser,
         add_worker_parser,

@@ -21,27 +21,9 @@ from MRTranslateLib.formats.dicom_series import read_dicom_series
 from MRTranslateLib.io import WRITABLE_EXTENSIONS, read_mask, read_volume, write_volume
 from MRTranslateLib.volume import Volume, from_sitk, same_grid
 from Testing.damaged_inputs import KINDS, damaged_inputs, remove_damaged_inputs, write_dicom_series
+from Testing.library.dicom_examples import LANDMARK, edit, landmark_mm, oblique_volume, scanner_series
 
 ROOT = Path(__file__).resolve().parents[2]
-LANDMARK = (3, 14, 7)  # off every plane of symmetry
-
-
-def oblique_volume(dtype: type = np.int16) -> Volume:
-    """0.9 x 0.9 x 3 mm, turned by 12 and -17 degrees, left-handed, noise below one bright voxel."""
-    a, b = np.radians([12.0, -17.0])
-    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    about_z = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
-    affine = np.eye(4)
-    affine[:3, :3] = about_x @ about_z @ np.diag([-0.9, 0.9, 3.0])
-    affine[:3, 3] = [80.5, -33.25, 12.125]
-    array = np.random.default_rng(0).integers(0, 100, (20, 24, 12)).astype(dtype)
-    array[LANDMARK] = 120
-    return Volume(array, affine)
-
-
-def landmark_mm(volume: Volume) -> np.ndarray:
-    index = np.unravel_index(np.argmax(volume.array), volume.shape)
-    return (volume.affine @ [*index, 1])[:3]
 
 
 # --- the grid and the values ------------------------------------------------------------------------------------------
@@ -529,42 +511,6 @@ def test_a_description_changes_neither_grid_nor_values(tmp_path, extension):
 
 
 # --- DICOM ------------------------------------------------------------------------------------------------------------
-
-
-def scanner_series(folder: Path, volume: Volume) -> list[Path]:
-    """An MR series by pydicom, file names in an order that is not that of the slices."""
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine
-    columns = lps[:3, :3] / volume.spacing_mm
-    folder.mkdir()
-    paths = []
-    for k in range(volume.shape[2]):
-        meta = pydicom.dataset.FileMetaDataset()
-        meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
-        meta.MediaStorageSOPInstanceUID = f"1.2.3.{k + 1}"
-        one = pydicom.Dataset()
-        one.file_meta = meta
-        one.SOPClassUID, one.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-        one.StudyInstanceUID, one.SeriesInstanceUID, one.Modality = "1.2.4", "1.2.5", "MR"
-        one.InstanceNumber = k + 1
-        one.ImagePositionPatient = [f"{value:.6f}" for value in (lps @ [0, 0, k, 1])[:3]]
-        one.ImageOrientationPatient = [f"{value:.9f}" for value in (*columns[:, 0], *columns[:, 1])]
-        one.PixelSpacing = [volume.spacing_mm[1], volume.spacing_mm[0]]
-        one.SliceThickness = 2.0  # thinner than the distance: a gap between slices is usual
-        one.Rows, one.Columns = volume.shape[1], volume.shape[0]
-        one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
-        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 16, 15, 1
-        one.PixelData = np.ascontiguousarray(volume.array[:, :, k].T.astype("<i2")).tobytes()
-        paths.append(folder / f"{(k * 7) % volume.shape[2]:03d}.dcm")
-        one.save_as(paths[-1], enforce_file_format=True)
-    return paths
-
-
-def edit(path: Path, **elements: object) -> None:
-    one = pydicom.dcmread(path)
-    for name, value in elements.items():
-        setattr(one, name, value)
-    one.save_as(path)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""A result as DICOM that says what it is: computed, from what, by which model, and not for diagnostic use."""
