@@ -58,15 +58,12 @@ def evaluate_volumes(
     """
     synthetic, reference = to_canonical(synthetic), to_canonical(reference)
     notes: list[str] = []
+    _check_grid("synthetic", synthetic, reference)
     if brain_mask is None:
         brain_mask, notes = _brain_of(reference, synthetic)
     brain_mask = to_canonical(brain_mask)
     check_mask_values(brain_mask)
-    if not same_grid(brain_mask, reference):
-        raise InputError(
-            f"the brain mask {brain_mask.shape} lies on another grid than the reference {reference.shape}: "
-            "resample it to the reference's grid first"
-        )
+    _check_grid("brain mask", brain_mask, reference)
     scale = brain_scale(reference, brain_mask)
     notes += check_intensities(reference, brain_mask, "the reference")
     true = reference.with_array(normalize(reference.array, scale))
@@ -80,6 +77,14 @@ def evaluate_volumes(
             "was it written by mrtranslate translate?"
         )
     return msgspec.structs.replace(report, notes=(*notes, *report.notes))
+
+
+def _check_grid(name: str, volume: Volume, reference: Volume) -> None:
+    if not same_grid(volume, reference):
+        raise InputError(
+            f"the {name} {volume.shape} lies on another grid than the reference {reference.shape}: "
+            "resample it to the reference's grid first"
+        )
 
 
 def _brain_of(reference: Volume, synthetic: Volume) -> tuple[Volume, list[str]]:

@@ -100,6 +100,8 @@ def test_a_brain_mask_on_another_grid_is_refused(perfect, reference, brain):
         evaluate_volumes(perfect, reference, brain_mask=Volume(brain.array[1:], AFFINE))
 
 
-def test_a_synthetic_on_another_grid_is_refused(perfect, reference, brain):
-    with pytest.raises(InputError, match=r"synthetic .* another grid"):
-        evaluate_volumes(Volume(perfect.array[:, 1:], AFFINE), reference, brain_mask=brain)
+def test_a_synthetic_on_another_grid_is_refused_as_such_with_and_without_a_brain_mask(perfect, reference, brain):
+    smaller = Volume(perfect.array[:, 1:], AFFINE)
+    for options in ({"brain_mask": brain}, {}):
+        with pytest.raises(InputError, match=r"the synthetic .* another grid"):
+            evaluate_volumes(smaller, with_skull(reference), **options)
