@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator, Mapping
@@ -152,7 +153,7 @@ def atomic_files(finals: Mapping[Path, bool]) -> Iterator[dict[Path, Path]]:
     try:
         for final, overwrite in finals.items():
             _refuse_unfit_target(final, overwrite=overwrite)
-            _remove_strays(final.parent)
+            remove_strays(final.parent)
             temporaries[final] = _new_temporary(final)
         yield temporaries
         _put_in_place(temporaries, finals)
@@ -174,7 +175,7 @@ def _put_in_place(temporaries: Mapping[Path, Path], finals: Mapping[Path, bool])
     with ExitStack() as always, ExitStack() as undo:
         for final, temporary in temporaries.items():
             _refuse_unfit_target(final, overwrite=finals[final])  # another run may have been faster
-            former = final.parent / _temporary_name(final)
+            former = final.parent / temporary_name(final)
             always.callback(_remove, former)
             if len(finals) > 1:
                 with contextlib.suppress(OSError, NotImplementedError):  # nothing there, or no links here
@@ -240,7 +241,7 @@ def _refuse_unfit_target(final: Path, *, overwrite: bool) -> None:
 
 def _new_temporary(final: Path) -> Path:
     """Create an empty file in the folder of ``final``, with the usual permissions of new files."""
-    temporary = final.parent / _temporary_name(final)
+    temporary = final.parent / temporary_name(final)
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except FileNotFoundError:
@@ -250,7 +251,8 @@ def _new_temporary(final: Path) -> Path:
     return temporary
 
 
-def _temporary_name(final: Path) -> str:
+def temporary_name(final: Path) -> str:
+    """A hidden name beside ``final`` that says which process on which machine writes there."""
     return f"{TEMPORARY_PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}{full_extension(final)}"
 
 
@@ -271,8 +273,8 @@ def _sync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-def _remove_strays(folder: Path) -> None:
-    """Remove temporary files that killed processes of this machine left in ``folder``.
+def remove_strays(folder: Path) -> None:
+    """Remove temporary files and folders that killed processes of this machine left in ``folder``.
 
     Only names of our form, made on this machine, by a process that is gone: a folder on a shared disk may hold the
     living files of others. Windows has no harmless way to ask for a process by id; there strays stay.
@@ -286,8 +288,11 @@ def _remove_strays(folder: Path) -> None:
     for name in names:
         match = _TEMPORARY_NAME.match(name)
         if match and match["machine"] == _machine() and not _is_running(int(match["pid"])):
-            with contextlib.suppress(OSError):
-                (folder / name).unlink()
+            stray = folder / name
+            if stray.is_dir() and not stray.is_symlink():
+                shutil.rmtree(stray, ignore_errors=True)
+            else:
+                _remove(stray)
 
 
 @functools.cache

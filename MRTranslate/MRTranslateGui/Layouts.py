@@ -16,10 +16,12 @@ SOURCE_TAG, SYNTHETIC_TAG, REFERENCE_TAG = "MRTranslateSource", "MRTranslateSynt
 UNPERTURBED_TAG, PERTURBED_TAG = "MRTranslateUnperturbed", "MRTranslatePerturbed"
 ROBUSTNESS_TAG = "MRTranslateRobustness"
 """Singleton tag of the plot and the table view."""
+READING_SOURCE_TAG, READING_IMAGE_TAG = "MRTranslateReadingSource", "MRTranslateReadingImage"
 COMPARISON, COMPARISON_WITH_REFERENCE = 24712, 24713
 """Above 100 as Slicer asks, and far from other extensions'; numbers are saved with scenes and stay as they are."""
 CURVES, CURVES_WITH_VOLUMES = 24720, 24721
-COMPARISON_GROUP, ROBUSTNESS_GROUP = 2471, 2472
+READING = 24730
+COMPARISON_GROUP, ROBUSTNESS_GROUP, READING_GROUP = 2471, 2472, 2473
 """Views of one group are linked with each other and not with the rest."""
 _VIEW_COLORS = {SYNTHETIC_TAG: "#C04040"}
 
@@ -85,6 +87,7 @@ def layoutDescriptions() -> dict[int, str]:
     source, synthetic = (SOURCE_TAG, _("Source")), (SYNTHETIC_TAG, _("SYNTHETIC"))
     reference = (REFERENCE_TAG, _("Reference"))
     perturbations = (UNPERTURBED_TAG, _("SYNTHETIC, unperturbed")), (PERTURBED_TAG, _("SYNTHETIC, perturbed"))
+    reading = (READING_SOURCE_TAG, _("Acquired")), (READING_IMAGE_TAG, _("To judge: real or synthetic"))
     curves = _row([_viewXml("vtkMRMLPlotViewNode"), _viewXml("vtkMRMLTableViewNode")])
     volumes = _row([_sliceXml(*view, ROBUSTNESS_GROUP) for view in perturbations])
     return {
@@ -92,6 +95,7 @@ def layoutDescriptions() -> dict[int, str]:
         COMPARISON_WITH_REFERENCE: _row(
             [_sliceXml(*view, COMPARISON_GROUP) for view in (source, synthetic, reference)]
         ),
+        READING: _row([_sliceXml(*view, READING_GROUP) for view in reading]),
         CURVES: curves,
         CURVES_WITH_VOLUMES: (
             '<layout type="vertical" split="true">'

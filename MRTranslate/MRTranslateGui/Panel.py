@@ -21,6 +21,7 @@ from .OutputChoice import mapToFill, nodeToFill
 from .Packages import PackagesMissing
 from .ParameterNode import ParameterNode, sourceNodes
 from .Readiness import Request, readyText, whatIsMissing
+from .ReadingSection import ReadingSection
 from .RobustnessResult import RobustnessResult
 from .RobustnessSection import RobustnessSection
 from .RoleGuess import ROLES
@@ -46,6 +47,7 @@ class Panel:
         self.looking = LookingSection(ui, self.score)
         self.trust = TrustSection(ui)
         self.robustness = RobustnessSection(ui, console.runner, self.ask, lambda: (self._order(), self._model()))
+        self.reading = ReadingSection(ui)
         self.advanced = AdvancedSection(ui, self.ask)
         self._isUpdating = False
         self._picked: set[str] = set()
@@ -79,6 +81,7 @@ class Panel:
         self.looking.setParameters(None)
         self.trust.setParameters(None)
         self.robustness.disconnect()
+        self.reading.stop()
         for signal, slot in self._slots:
             signal.disconnect(slot)
         self._slots = []
@@ -89,11 +92,14 @@ class Panel:
         """Give layout and display windows back to whoever is looking next."""
         self.looking.closeComparison()
         self.robustness.shown.closeViews()
+        self.reading.stop()
 
     def setParameters(self, parameters: ParameterNode | None) -> None:
         """Show these choices; None while there is no scene to choose from."""
         self.parameters = parameters
         self._picked.clear()
+        if parameters is None:
+            self.reading.stop()
         self.looking.setParameters(parameters)
         self.trust.setParameters(parameters)
         self.robustness.setParameters(parameters)

@@ -17,6 +17,7 @@ from MRTranslateLib.cli.evaluate import add_evaluate_parser
 from MRTranslateLib.cli.models import add_models_parser
 from MRTranslateLib.cli.report import say_error
 from MRTranslateLib.cli.rerun import add_rerun_parser
+from MRTranslateLib.cli.review import add_review_parser
 from MRTranslateLib.cli.robustness import add_robustness_parser
 from MRTranslateLib.cli.translate import add_translate_parser
 from MRTranslateLib.cli.worker import add_worker_parser
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         add_batch_parser,
         add_robustness_parser,
         add_models_parser,
+        add_review_parser,
         add_dicom_parser,
         add_demo_parser,
         add_rerun_parser,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from MRTranslateLib.dicom.folder import new_folder, refuse_unfit_folder
 from MRTranslateLib.dicom.packages import require_package
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.files import lies_in, shown
 from MRTranslateLib.models.bundle import write_synced
+from MRTranslateLib.new_folder import new_folder, refuse_unfit_folder
 
 SERIES_NUMBER = 301
 """Away from those of the scanner, as Slicer has it."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from MRTranslateLib.errors import MRTranslateError, UsageError
-from MRTranslateLib.files import TEMPORARY_PREFIX, reason, shown
+from MRTranslateLib.files import reason, remove_strays, shown, temporary_name
 
 
 def refuse_unfit_folder(folder: Path) -> None:
@@ -37,8 +36,8 @@ def refuse_unfit_folder(folder: Path) -> None:
 def new_folder(folder: Path) -> Iterator[Path]:
     """Fill a folder that appears under its name complete or not at all.
 
-    The body writes into a hidden folder beside. When the body ends that is renamed; when it raises it is removed. Only
-    a killed process leaves it behind.
+    The body writes into a hidden folder beside. When the body ends that is renamed; when it raises it is removed. What
+    a killed process leaves behind, the next write into that place removes.
 
     Args:
         folder: Final name; nothing there, or an empty folder.
@@ -52,7 +51,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     refuse_unfit_folder(folder)
     final = folder.absolute()
-    temporary = final.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    temporary = final.parent / temporary_name(final)
+    remove_strays(final.parent)
     try:
         temporary.mkdir()
         yield temporary
