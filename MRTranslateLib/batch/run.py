@@ -5,40 +5,25 @@ A run that is cancelled or killed goes on where it stopped when it is started ag
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from MRTranslateLib import provenance
 from MRTranslateLib.batch.case import Case
 from MRTranslateLib.batch.case_list import read_case_list
 from MRTranslateLib.batch.cluster import Cluster
 from MRTranslateLib.batch.discover import find_cases
 from MRTranslateLib.batch.executor import Executor, ThisProcess
+from MRTranslateLib.batch.ledger import Ledger
 from MRTranslateLib.batch.local_workers import LocalWorkers, threads_each
-from MRTranslateLib.batch.outcome import CaseEnd, CaseOutcome
 from MRTranslateLib.batch.overview import OVERVIEW_FILE, overview_html
 from MRTranslateLib.batch.plan import BatchPlan
-from MRTranslateLib.batch.record import (
-    RECORDS_FOLDER,
-    CaseRecord,
-    input_files,
-    read_record,
-    size_of,
-    stamps,
-    write_record,
-)
 from MRTranslateLib.batch.settings import BatchSettings, claim_folder
 from MRTranslateLib.batch.table import TABLE_FILE, CaseRow, State, table_text
 from MRTranslateLib.batch.watch import Watch
-from MRTranslateLib.batch.work import CaseWork
 from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import CancelledError, UsageError
 from MRTranslateLib.file_lock import try_lock
@@ -161,12 +146,31 @@ def batch_run(
         threads = threads_each(workers)
     place = str(Path(model).absolute()) if model is not None and settings.model.folder is not None else model
     options = {"model": place, "device": device, "threads": threads}
-    claim_folder(folder, settings, overwrite=overwrite)
     plan = BatchPlan(
         folder=folder.absolute(), settings=settings, options=options, retry_failed=retry_failed, overwrite=overwrite
     )
     with _locked(folder):
-        return _Run(plan, found, executor, on_case).run(line)
+        claim_folder(folder, settings, overwrite=overwrite)
+        ledger = Ledger(plan, found, counts_deaths=executor.dies_with_case, on_case=on_case)
+        return _work_through(plan, ledger, executor, line)
+
+
+def _work_through(plan: BatchPlan, ledger: Ledger, executor: Executor, line: Progress) -> BatchResult:
+    """Do what is to be done; table and overview are written at an early end too."""
+    works = ledger.open_works()
+    try:
+        with closing(executor.run(works, Watch(line, len(works), ledger.begin))) as ends:
+            for work, end in ends:
+                ledger.end(work.case_id, end)
+    except CancelledError:
+        raise CancelledError(
+            f"cancelled; finished cases are kept in {shown(plan.folder)}: the same command goes on from there"
+        ) from None
+    finally:
+        ledger.give_up()
+        write_text_atomic(plan.folder / OVERVIEW_FILE, overview_html(plan.settings, ledger.rows), overwrite=True)
+        write_text_atomic(plan.folder / TABLE_FILE, table_text(ledger.rows), overwrite=True)
+    return BatchResult(ledger.rows, plan.folder, plan.folder / TABLE_FILE)
 
 
 def _settings(
@@ -215,106 +219,11 @@ def _executor(workers: int, scheduler: str | None) -> Executor:
 def _locked(folder: Path) -> Iterator[None]:
     """Keep a second run out of the folder; the system itself ends the lock of a process that dies."""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK_FILE).open("ab")
     except OSError as error:
-        raise UsageError(f"the folder {shown(folder)} takes no files ({reason(error)}): choose another") from error
+        raise UsageError(f"cannot use the folder {shown(folder)}: {reason(error)}; choose another") from error
     with file:
         if not try_lock(file):
             raise UsageError(f"another batch is writing to {shown(folder)}: wait for it, or choose another folder")
         yield
-
-
-class _Run:
-    """The cases of one run."""
-
-    def __init__(
-        self,
-        plan: BatchPlan,
-        cases: tuple[Case, ...],
-        executor: Executor,
-        on_case: Callable[[CaseRow], None] | None,
-    ) -> None:
-        self._plan, self._cases, self._on_case = plan, {case.case_id: case for case in cases}, on_case
-        self._executor = executor
-        self._rows: dict[str, CaseRow] = {}
-        self._begun: dict[str, CaseRecord] = {}  # records of the cases under way
-        (plan.folder / RECORDS_FOLDER).mkdir(exist_ok=True)
-
-    def run(self, line: Progress) -> BatchResult:
-        """Work through them and write the table, at an early end too."""
-        works = []
-        for case in self._cases.values():
-            planned = self._plan.of(case)
-            if isinstance(planned, CaseRow):
-                self._tell(planned)
-            else:
-                works.append(planned)
-        try:
-            with closing(self._executor.run(works, Watch(line, len(works), self._begin))) as ends:
-                for work, end in ends:
-                    self._end(work, end)
-        except CancelledError:
-            raise CancelledError(
-                f"cancelled; finished cases are kept in {shown(self._plan.folder)}: the same command goes on from there"
-            ) from None
-        finally:
-            self._give_up()
-            table = self._write_table()
-        return BatchResult(tuple(self._row(case_id) for case_id in self._cases), self._plan.folder, table)
-
-    def _begin(self, case_id: str) -> None:
-        """Called by the executor, from any thread: leave a note before the work."""
-        former = read_record(self._plan.folder, case_id)
-        num_begun = former.num_begun if former is not None and former.state == "running" else 0
-        record = CaseRecord(
-            case_id=case_id,
-            state="running",
-            settings_sha256=self._plan.settings.sha256,
-            inputs=stamps(input_files(self._cases[case_id], self._plan.settings.sources)),
-            num_begun=num_begun + self._executor.dies_with_case,
-            program=provenance.program_version(),
-        )
-        (self._plan.folder / case_id).mkdir(exist_ok=True)
-        write_record(self._plan.folder, record)
-        self._begun[case_id] = record
-
-    def _end(self, work: CaseWork, end: CaseEnd) -> None:
-        case_id, folder = work.case_id, self._plan.folder
-        if isinstance(end, CaseOutcome):
-            sizes = {name: size_of(folder / name) for name in self._plan.all_files(case_id)}
-            self._record(case_id, state="done", outcome=end, outputs=sizes)
-            self._tell(self._plan.done(case_id, end, is_new=True))
-            return
-        self._record(case_id, state="failed", failure=end)
-        with contextlib.suppress(OSError):  # not empty where a former result is kept
-            (folder / case_id).rmdir()
-        self._tell(CaseRow(case_id=case_id, state="failed", is_new=True, failure=end))
-
-    def _record(self, case_id: str, **how: Any) -> None:
-        """Note how a case ended; one that could not even be begun has no record to keep."""
-        record = self._begun.pop(case_id, None)
-        if record is not None:
-            write_record(self._plan.folder, msgspec.structs.replace(record, num_begun=0, **how))
-
-    def _give_up(self) -> None:
-        """What is under way when the run stops by itself has not taken the process down."""
-        for record in self._begun.values():
-            num_begun = record.num_begun - self._executor.dies_with_case
-            write_record(self._plan.folder, msgspec.structs.replace(record, num_begun=num_begun))
-            with contextlib.suppress(OSError):
-                (self._plan.folder / record.case_id).rmdir()
-
-    def _tell(self, row: CaseRow) -> None:
-        self._rows[row.case_id] = row
-        if self._on_case is not None:
-            self._on_case(row)
-
-    def _row(self, case_id: str) -> CaseRow:
-        return self._rows.get(case_id) or CaseRow(case_id=case_id, state="pending")
-
-    def _write_table(self) -> Path:
-        rows = [self._row(case_id) for case_id in self._cases]
-        write_text_atomic(self._plan.folder / OVERVIEW_FILE, overview_html(self._plan.settings, rows), overwrite=True)
-        path = self._plan.folder / TABLE_FILE
-        write_text_atomic(path, table_text(rows), overwrite=True)
-        return path

@@ -64,16 +64,15 @@ def claim_folder(folder: Path, settings: BatchSettings, *, overwrite: bool) -> N
     """Make a folder that of a batch, or find that it is already.
 
     Args:
-        folder: Created if it is not there.
+        folder: Exists.
         settings: Of this batch.
         overwrite: Whether it may be that of another batch so far; its results stay until they are made anew.
 
     Raises:
-        UsageError: If the folder cannot be made, or holds results of other settings without ``overwrite``.
+        UsageError: If the folder cannot be read, or holds results of other settings without ``overwrite``.
     """
     path = folder / SETTINGS_FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         former = path.read_bytes()
     except FileNotFoundError:
         former = None

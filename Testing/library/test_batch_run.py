@@ -23,6 +23,7 @@ from MRTranslateLib import (
     translate,
     write_volume,
 )
+from MRTranslateLib.batch.ledger import Ledger
 from MRTranslateLib.batch.plan import MAX_BEGUN
 from MRTranslateLib.cli.main import main
 from MRTranslateLib.contrast import Contrast
@@ -203,6 +204,14 @@ def test_a_file_of_somebody_else_is_kept_and_its_case_fails(run, tmp_path):
     assert theirs.read_bytes() == b"theirs"
 
 
+def test_a_file_in_the_place_of_a_case_s_folder_fails_that_case_in_one_sentence(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").touch()
+    result = run()
+    assert states(result) == {"a": "failed", "b": "done"}
+    assert result.rows[0].reason == f"cannot make the folder {tmp_path / 'out' / 'a'}: file exists"
+
+
 # --- going on -----------------------------------------------------------------------------------------------------
 
 
@@ -304,16 +313,15 @@ class PowerCutError(Exception):
 
 def cut_power(monkeypatch, during: str):
     """Let the process 'die' when a case has been written and before that is recorded."""
-    from MRTranslateLib.batch import run as module
 
-    def end(self, work, end):
-        if work.case_id == during:
+    def end(self, case_id, end):
+        if case_id == during:
             raise PowerCutError
-        return original(self, work, end)
+        return original(self, case_id, end)
 
-    original = module._Run._end
-    monkeypatch.setattr(module._Run, "_end", end)
-    monkeypatch.setattr(module._Run, "_give_up", lambda self: None)
+    original = Ledger.end
+    monkeypatch.setattr(Ledger, "end", end)
+    monkeypatch.setattr(Ledger, "give_up", lambda self: None)
 
 
 def test_a_case_written_but_not_recorded_when_the_power_went_is_made_again(run, monkeypatch, tmp_path):
