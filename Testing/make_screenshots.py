@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,18 @@ from Testing.slicer_host.host import Host, start_host  # noqa: E402
 FOLDER = ROOT / "Resources" / "Screenshots"
 NARROW = 350
 RUN_SECONDS = 1800
-SECTIONS = ("inputs", "optionalInputs", "target", "outputs", "looking", "trust", "robustness", "model", "advanced")
+SECTIONS = (
+    "inputs",
+    "optionalInputs",
+    "target",
+    "outputs",
+    "looking",
+    "trust",
+    "robustness",
+    "reading",
+    "model",
+    "advanced",
+)
 SLICE_MM = 25.0
 """Height of the axial slice that is shown: through ventricles and tumour of the sample head."""
 
@@ -100,6 +112,7 @@ def photograph_everything(take: Photographer) -> None:
     photograph_trust(take)
     photograph_comparison(take)
     photograph_robustness(take)
+    photograph_reading(take)
     photograph_failures(take)
 
 
@@ -179,6 +192,36 @@ def photograph_robustness(take: Photographer) -> None:
     take.ui.robustnessViewsButton.click()
 
 
+def photograph_reading(take: Photographer) -> None:
+    """A session with one case, its first image half judged."""
+    import slicer
+
+    take.open_sections("reading")
+    with tempfile.TemporaryDirectory() as temporary:
+        take.widget.panel.reading.choose(plan_reading(Path(temporary)))
+        take.ui.readingStartButton.click()
+        for name in ("quality_4", "real_or_synthetic_5"):
+            slicer.util.findChild(take.ui.readingFormWidget, f"readingPoint_{name}").click()
+        take.show_slice()
+        take.window("reading")
+        take.ui.readingStartButton.click()
+
+
+def plan_reading(folder: Path) -> Path:
+    """A session of the sample head, which stands for two people: its FLAIR, and one made from its T1w and T2w."""
+    from MRTranslateLib import batch_run
+    from MRTranslateLib.review.plan import SessionRequest, plan_session
+
+    sample = ROOT / "MRTranslate" / "Resources" / "SampleData"
+    names = ("T1w", "T2w", "FLAIR")
+    files = ",".join(str(sample / f"Phantom_{name}.nrrd") for name in names)
+    cases = folder / "cases.csv"
+    cases.write_text(f"case,{','.join(names)}\n1,{files}\n2,{files}\n", encoding="utf-8")
+    batch_run(cases, folder / "results", sources=names[:2], target=names[2], workers=0)
+    request = SessionRequest(readers=("reader-1", "reader-2"), repeat=0.0, seed=1)
+    return plan_session(cases, folder / "results", folder / "study", request).folder
+
+
 def photograph_failures(take: Photographer) -> None:
     """A worker that the system killed, and a scan in which there is nothing."""
     import numpy as np
@@ -203,9 +246,9 @@ def photograph_failures(take: Photographer) -> None:
 
 
 def shrink(path: Path) -> None:
-    """256 colours are enough for a panel, and a quarter of the bytes."""
+    """160 colours are enough for a panel, and a fifth of the bytes."""
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(160, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 

@@ -74,9 +74,7 @@ class ReadingForm:
             rowLayout.addWidget(button)
             self._points[name].append(button)
         layout.addWidget(row)
-        legend = _wrapped(", ".join(f"{point} {label}" for point, label in enumerate(labels, start=1)))
-        legend.setEnabled(False)  # grey, as the palette has it
-        layout.addWidget(legend)
+        layout.addWidget(_wrapped(", ".join(f"{point} {label}" for point, label in enumerate(labels, start=1))))
 
 
 def _wrapped(text: str) -> Any:
