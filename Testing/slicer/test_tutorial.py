@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "Resources" / "Tutorial" / "README.md"
 TEXT = TUTORIAL.read_text(encoding="utf-8")
 PICTURES = sorted((ROOT / "Resources" / "Screenshots").glob("*.png"))
-NOT_IN_THE_PANEL = {"PyTorch", "MRTranslate", "Cancel"}
-"""What it tells to press elsewhere, and the button that Apply becomes."""
+NOT_IN_THE_PANEL = {"PyTorch", "MRTranslate", "Cancel", "Stop reading"}
+"""What it tells to press elsewhere, and what buttons become."""
 
 
 def shown_in_the_panel():
