@@ -21,9 +21,14 @@ else:
     import fcntl
 
     def try_lock(file: IO[bytes]) -> bool:
-        """Lock ``file`` for this process alone until it is closed; False when another process holds it."""
+        """Lock ``file`` for this process alone until it is closed; False when another process holds it.
+
+        True as well where the file system has no locks, as some of clusters: there is nobody to ask.
+        """
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError:
+            return True
         return True

@@ -164,14 +164,14 @@ def atomic_files(finals: Mapping[Path, bool]) -> Iterator[dict[Path, Path]]:
     if os.name == "posix":
         for folder in {final.parent for final in finals}:
             with contextlib.suppress(OSError):  # some network file systems cannot sync a folder
-                _sync(folder, os.O_RDONLY)
+                sync(folder, os.O_RDONLY)
 
 
 def _put_in_place(temporaries: Mapping[Path, Path], finals: Mapping[Path, bool]) -> None:
     """Give complete files their final names: all of them, or none."""
     for final, temporary in temporaries.items():
         with _finishing(final):
-            _sync(temporary, os.O_RDWR)
+            sync(temporary, os.O_RDWR)
     with ExitStack() as always, ExitStack() as undo:
         for final, temporary in temporaries.items():
             _refuse_unfit_target(final, overwrite=finals[final])  # another run may have been faster
@@ -265,7 +265,8 @@ def _closed_folder(final: Path, why: str) -> UsageError:
     return UsageError(f"cannot write {shown(final)}: {closed}; choose another folder")
 
 
-def _sync(path: Path, flags: int) -> None:
+def sync(path: Path, flags: int) -> None:
+    """Wait until what was written to a file or folder, opened with these flags of ``os.open``, is on the disk."""
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)

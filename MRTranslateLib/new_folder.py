@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from MRTranslateLib.errors import MRTranslateError, UsageError
-from MRTranslateLib.files import reason, remove_strays, shown, temporary_name
+from MRTranslateLib.files import reason, remove_strays, shown, sync, temporary_name
 
 
 def refuse_unfit_folder(folder: Path) -> None:
@@ -54,21 +54,28 @@ def new_folder(folder: Path) -> Iterator[Path]:
     temporary = final.parent / temporary_name(final)
     remove_strays(final.parent)
     try:
-        temporary.mkdir()
+        with _writing(folder):
+            temporary.mkdir()
         yield temporary
-        if final.is_dir():
-            final.rmdir()  # an empty one, which Windows does not replace
-        temporary.rename(final)
-    except OSError as error:
-        raise MRTranslateError(
-            f"cannot write {shown(folder)} ({reason(error)}): free space or choose another place"
-        ) from error
+        with _writing(folder):
+            for path in sorted(temporary.rglob("*")):
+                if path.is_file():
+                    sync(path, os.O_RDWR)
+            if final.is_dir():
+                final.rmdir()  # an empty one, which Windows does not replace
+            temporary.rename(final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     if os.name == "posix":
         with contextlib.suppress(OSError):  # some network file systems cannot sync a folder
-            descriptor = os.open(final.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(final.parent, os.O_RDONLY)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MRTranslateError(
+            f"cannot write {shown(folder)} ({reason(error)}): free space or choose another place"
+        ) from error

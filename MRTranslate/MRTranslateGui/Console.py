@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS, LEVELS
 
 from .BatchTask import batchTask
+from .DicomTask import dicomTask
 from .InProcessWorker import InProcessWorker
 from .ModelCatalog import ModelEntry, readCatalog
 from .Packages import ensurePackages
@@ -283,6 +284,26 @@ class Console:
             RuntimeError: As :meth:`translate`.
         """
         return self._run(scoringTask(synthetic, reference, brainMask=brainMask, lesionMask=lesionMask), None, wait=True)
+
+    def exportDICOM(self, synthetic: Any, output: str | Path, series: str | Path, *, maps: bool = True) -> list[str]:
+        """Write a result as a derived DICOM series into the study of its source; returns the files.
+
+        Every slice says that it is synthetic, from which model, and that it is not for diagnostic use. Slicer's own
+        export would file the result as an original scan.
+
+        Args:
+            synthetic: A result that has not been changed since it was made.
+            output: A new or empty folder.
+            series: Folder of an acquired series of the same person, whose study the result joins.
+            maps: Write the result's attention and uncertainty map too, as parametric maps.
+
+        Raises:
+            ValueError: If the node is no result of ours.
+            RuntimeError: As :meth:`translate`, and if the result was changed or the series is another person's.
+        """
+        task = dicomTask(synthetic, Path(series).absolute(), Path(output).absolute(), maps=maps)
+        files = self._run(task, None, wait=True)
+        return list(files or [])
 
     def trust(self, synthetic: Any) -> Trust:
         """The nodes that say where a synthetic volume may be believed, in a loaded scene too."""

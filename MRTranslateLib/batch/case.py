@@ -11,7 +11,13 @@ from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.files import shown
 
-_CASE_ID = re.compile(r"\w[\w.+-]{0,99}")
+_CASE_ID = re.compile(r"\w[\w.+-]{0,99}(?<!\.)")
+_MAX_BYTES = 150
+"""Of a name, with which those of its files stay below 255 bytes."""
+_RESERVED = re.compile(
+    r"(records|batch\.json|cases\.csv|cases\.html|(con|prn|aux|nul|com\d|lpt\d)(\..*)?)", re.IGNORECASE
+)
+"""Files and folders of a batch, and what Windows keeps for devices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +68,9 @@ def check_case_ids(cases: Iterable[Case], where: Path) -> None:
     """
     known: set[str] = set()
     for case in cases:
-        if not _CASE_ID.fullmatch(case.case_id):
+        if _RESERVED.fullmatch(case.case_id):
+            raise UsageError(f"{shown(where)}: {case.case_id} cannot name a case, it is the name of something else")
+        if not _CASE_ID.fullmatch(case.case_id) or len(case.case_id.encode()) > _MAX_BYTES:
             raise UsageError(
                 f"{shown(where)}: {case.case_id[:120]!r} cannot name a case: use up to 100 letters, digits, "
                 "_ . + or -, beginning with a letter or digit"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import unicodedata
 from pathlib import Path
 
 from MRTranslateLib.batch.case import Case, check_case_ids
@@ -33,14 +35,17 @@ def read_case_list(path: Path) -> tuple[Case, ...]:
         raise InputError(f"cannot read the case list {shown(path)}: {reason(error)}") from error
     except UnicodeDecodeError:
         raise InputError(f"the case list {shown(path)} is not UTF-8: save it as CSV in UTF-8") from None
-    lines = text.splitlines()
-    heading = lines[0] if lines else ""
+    heading = text.partition("\n")[0].rstrip("\r")
     separator = max(SEPARATORS, key=heading.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restkey="", strict=True)
     try:
-        rows = list(csv.DictReader(lines, delimiter=separator, restkey="", strict=True))
+        rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise InputError(f"the case list {shown(path)} is no table ({error}): save it as CSV") from None
-    columns = {name.strip().lower(): name for name in (rows[0] if rows else ()) if name}
+    names = [name.strip().lower() for name in reader.fieldnames or ()]
+    if doubles := sorted({name for name in names if name and names.count(name) > 1}):
+        raise InputError(f"the case list {shown(path)} has two columns named {doubles[0]}: keep one")
+    columns = dict(zip(names, reader.fieldnames or (), strict=True)) if rows else {}
     named = next((name for name in CASE_COLUMNS if name in columns), None)
     contrasts = {contrast: columns[contrast.lower()] for contrast in Contrast if contrast.lower() in columns}
     if named is None or not contrasts:
@@ -49,7 +54,7 @@ def read_case_list(path: Path) -> tuple[Case, ...]:
             f"({', '.join(Contrast)}); its first line is {heading[:100]!r}"
         )
     cases = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         if not any(cell for cell in row.values()):
             continue
         if "" in row:
@@ -59,7 +64,8 @@ def read_case_list(path: Path) -> tuple[Case, ...]:
         others = {name: _file(row[columns[name]], path) for name in OTHER_COLUMNS if name in columns}
         found = {contrast: _file(row[column], path) for contrast, column in contrasts.items()}
         files = {contrast: (file,) for contrast, file in found.items() if file is not None}
-        cases.append(Case(case_id=(row[columns[named]] or "").strip(), files=files, **others))
+        case_id = unicodedata.normalize("NFC", (row[columns[named]] or "").strip())
+        cases.append(Case(case_id=case_id, files=files, **others))
     if not cases:
         raise UsageError(f"the case list {shown(path)} names no case: add a row for each")
     check_case_ids(cases, path)

@@ -41,6 +41,8 @@ class Cluster:
 
             pending = {}
             for work in works:
+                if watch.cancelled.is_set():
+                    break
                 try:
                     watch.begin(work.case_id)
                 except Exception as error:

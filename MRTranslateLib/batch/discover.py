@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _AGENT = re.compile(r"(?:^|_)ce-[a-z0-9]+", re.IGNORECASE)  # BIDS entity of a c
 _VARIANT = re.compile(r"(?:^|_)(?:acq|rec|run|dir|part)-[a-z0-9]+", re.IGNORECASE)  # same person, same session
 _DERIVED = re.compile(r"(?:^|_)desc-", re.IGNORECASE)  # BIDS: made, not acquired; so are our own results
 _EXTENSIONS = frozenset(READERS) - {".img"}  # which comes with a .hdr
+_FOREIGN = re.compile(r"[^\w.+-]+")  # what no case is named with: spaces, brackets
 _TRANSPARENT = ("anat",)
 _LEFT_OUT = ("derivatives", "sourcedata", "code")
 
@@ -53,7 +55,7 @@ def find_cases(folder: Path) -> tuple[Case, ...]:
         if named is None:
             continue
         contrast, prefix = named
-        home = path.parent.parent if path.parent.name in _TRANSPARENT else path.parent
+        home = path.parent.parent if path.parent.name in _TRANSPARENT and path.parent != folder else path.parent
         key = ("_".join(home.relative_to(folder).parts), prefix)
         groups.setdefault(key, {}).setdefault(contrast, []).append(path)
     if not groups:
@@ -94,12 +96,16 @@ def contrast_and_prefix(path: Path) -> tuple[Contrast, str] | None:
 
 
 def _case_ids(keys: list[tuple[str, str]], folder: Path) -> dict[tuple[str, str], str]:
-    """A name for each (folder, prefix): the prefix where it is the only one of its kind, else with the folder's."""
+    """A name for each (folder, prefix): the prefix where it is the only one of its kind, else with the folder's.
+
+    Spaces and other signs that make trouble in names become ``-``.
+    """
     prefixes = [prefix.lower() for _home, prefix in keys]
     ids = {}
     for home, prefix in keys:
         is_enough = prefix and prefixes.count(prefix.lower()) == 1
-        ids[home, prefix] = prefix if is_enough else "_".join(part for part in (home, prefix) if part) or folder.name
+        name = prefix if is_enough else "_".join(part for part in (home, prefix) if part) or folder.resolve().name
+        ids[home, prefix] = _FOREIGN.sub("-", unicodedata.normalize("NFC", name)).strip(".-") or "case"
     return ids
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from MRTranslateLib import provenance
 from MRTranslateLib.batch.case import Case
-from MRTranslateLib.batch.outcome import CaseEnd, CaseOutcome
+from MRTranslateLib.batch.outcome import CaseEnd, CaseFailure, CaseOutcome
 from MRTranslateLib.batch.plan import BatchPlan
 from MRTranslateLib.batch.record import (
     RECORDS_FOLDER,
@@ -50,6 +50,7 @@ class Ledger:
         self._plan, self._cases, self._on_case = plan, {case.case_id: case for case in cases}, on_case
         self._counts_deaths = counts_deaths
         self._known: dict[str, CaseRow] = {}
+        self._works: dict[str, CaseWork] = {}
         self._begun: dict[str, CaseRecord] = {}  # records of the cases under way
 
     @property
@@ -59,14 +60,13 @@ class Ledger:
 
     def open_works(self) -> list[CaseWork]:
         """The work that is to be done; cases with which there is nothing to do are told of."""
-        works = []
         for case in self._cases.values():
             planned = self._plan.of(case)
             if isinstance(planned, CaseRow):
                 self._tell(planned)
             else:
-                works.append(planned)
-        return works
+                self._works[case.case_id] = planned
+        return list(self._works.values())
 
     def begin(self, case_id: str) -> None:
         """Leave a note before the work.
@@ -83,6 +83,7 @@ class Ledger:
             state="running",
             settings_sha256=self._plan.settings.sha256,
             inputs=stamps(input_files(self._cases[case_id], self._plan.settings.sources)),
+            owns_outputs=self._works[case_id].translation.overwrite or not self._is_taken(case_id),
             num_begun=num_begun + self._counts_deaths,
             program=provenance.program_version(),
         )
@@ -100,9 +101,13 @@ class Ledger:
         folder = self._plan.folder
         if isinstance(end, CaseOutcome):
             sizes = {name: size_of(folder / name) for name in self._plan.all_files(case_id)}
-            self._record(case_id, state="done", outcome=end, outputs=sizes)
-            self._tell(self._plan.done(case_id, end, is_new=True))
-            return
+            lost = next((name for name, size in sizes.items() if size is None), None)
+            if lost is None:
+                self._record(case_id, state="done", outcome=end, outputs=sizes)
+                self._tell(self._plan.done(case_id, end, is_new=True))
+                return
+            reason_why = f"{shown(folder / lost)} was written and is not there: check the disk, then --retry-failed"
+            end = CaseFailure(reason=reason_why, exit_code=MRTranslateError.exit_code)
         self._record(case_id, state="failed", failure=end)
         self._remove_empty_folder(case_id)
         self._tell(CaseRow(case_id=case_id, state="failed", is_new=True, failure=end))
@@ -111,7 +116,8 @@ class Ledger:
         """Note that what is still under way when the run stops has not taken the process down."""
         for record in self._begun.values():
             num_begun = record.num_begun - self._counts_deaths
-            write_record(self._plan.folder, msgspec.structs.replace(record, num_begun=num_begun))
+            with contextlib.suppress(MRTranslateError):  # why the run stops is told already
+                write_record(self._plan.folder, msgspec.structs.replace(record, num_begun=num_begun))
             self._remove_empty_folder(record.case_id)
 
     def _record(self, case_id: str, **how: Any) -> None:
@@ -119,6 +125,10 @@ class Ledger:
         record = self._begun.pop(case_id, None)
         if record is not None:
             write_record(self._plan.folder, msgspec.structs.replace(record, num_begun=0, **how))
+
+    def _is_taken(self, case_id: str) -> bool:
+        """Whether there is a file under the name of an output."""
+        return any(size_of(self._plan.folder / name) is not None for name in self._plan.all_files(case_id))
 
     def _remove_empty_folder(self, case_id: str) -> None:
         with contextlib.suppress(OSError):  # not empty where a former result is kept

@@ -12,7 +12,7 @@ from MRTranslateLib.batch.executor import failure_of
 from MRTranslateLib.batch.outcome import CaseEnd, CaseFailure, CaseOutcome
 from MRTranslateLib.batch.watch import Watch
 from MRTranslateLib.batch.work import CaseWork
-from MRTranslateLib.errors import CancelledError, MRTranslateError
+from MRTranslateLib.errors import CancelledError
 from MRTranslateLib.inference.device import default_threads
 from MRTranslateLib.worker.client import COMMAND, WorkerClient, WorkerDiedError, WorkerMissingError
 
@@ -73,13 +73,15 @@ class _Team:
             raise
         except WorkerDiedError as death:
             return CaseFailure(reason=DIED.format(how=death), exit_code=death.exit_code)
-        except MRTranslateError as error:
+        except Exception as error:
             return failure_of(error)
         finally:
             self._idle.put(client)
 
     def dismiss(self) -> None:
         """End all workers, in the middle of their work too."""
+        for client in self._clients:
+            client.hang_up()
         for client in self._clients:
             client.close()
 

@@ -14,6 +14,7 @@ from MRTranslateLib.batch.settings import BatchSettings
 from MRTranslateLib.batch.table import CaseRow
 from MRTranslateLib.batch.work import CaseWork
 from MRTranslateLib.errors import InputError, UsageError
+from MRTranslateLib.files import shown
 from MRTranslateLib.provenance import sidecar_path
 from MRTranslateLib.worker.translate import TranslateParameters
 
@@ -44,9 +45,11 @@ class BatchPlan:
         problem = case.problem(self.settings.sources)
         if problem:
             return CaseRow(case_id=case.case_id, state="incomplete", problem=problem)
+        files = input_files(case, self.settings.sources)
         try:
+            _refuse_unwritable_names(files)
             record = read_record(self.folder, case.case_id)
-            stale = "" if record is None else self._stale(record, input_files(case, self.settings.sources))
+            stale = "" if record is None else self._stale(record, files)
         except InputError as error:
             return _failed(case, str(error), error.exit_code)
         if record is None:
@@ -56,13 +59,13 @@ class BatchPlan:
         if record.state == "failed":
             if record.failure is not None and not stale and not self.retry_failed:
                 return CaseRow(case_id=case.case_id, state="failed", failure=record.failure)
-            return self._work(case, overwrite=self.overwrite)
+            return self._work(case, overwrite=self.overwrite or record.owns_outputs)
         if record.num_begun >= MAX_BEGUN and not self.retry_failed:
             reason = (
                 f"the computer or the process ended {record.num_begun} times while this case was under way, perhaps "
             )
             return _failed(case, f"{reason}because memory ran out: --retry-failed begins it again", 1)
-        return self._work(case, overwrite=True)  # what lies there, the run that was interrupted has written
+        return self._work(case, overwrite=self.overwrite or record.owns_outputs)
 
     def done(self, case_id: str, outcome: CaseOutcome | None, *, is_new: bool = False) -> CaseRow:
         """The row of a case that has its result."""
@@ -138,6 +141,15 @@ class BatchPlan:
             reference=_text(case.only(settings.target)),
             lesion_mask=_text(case.lesion_mask),
         )
+
+
+def _refuse_unwritable_names(files: Mapping[str, Path]) -> None:
+    """Refuse a name that no record can hold."""
+    for role, path in files.items():
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise InputError(f"the name of the {role}, {shown(path)}, is not UTF-8: rename it") from None
 
 
 def _failed(case: Case, reason: str, exit_code: int) -> CaseRow:

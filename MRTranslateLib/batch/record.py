@@ -29,6 +29,8 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         settings_sha256: Of the batch's settings.
         inputs: What it was made from, by role.
         outputs: Size in bytes by name, relative to the batch's folder.
+        owns_outputs: Whether files under the names of its outputs are its own: there were none when it was begun, or
+            they might be replaced.
         num_begun: How often it was begun without an end by a run that would die with it.
         program: Name and version of the program.
         outcome: Of a case that is done.
@@ -41,6 +43,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     settings_sha256: str
     inputs: dict[str, FileStamp]
     outputs: dict[str, int] = msgspec.field(default_factory=dict)
+    owns_outputs: bool = False
     num_begun: int = 0
     program: str
     outcome: CaseOutcome | None = None

@@ -70,6 +70,10 @@ def cases_of(source: str | PathLike[str], *, output: str | PathLike[str] | None 
     """
     path = Path(source)
     if not path.is_dir():
+        if output is not None and same_place(path, Path(output) / TABLE_FILE):
+            raise UsageError(
+                f"{shown(path)} would be overwritten by the table of results: rename it, or choose another folder"
+            )
         return read_case_list(path)
     if output is not None and same_place(path, output):
         raise UsageError(f"{shown(path)} holds the scans: choose another folder for the results")
@@ -116,7 +120,8 @@ def batch_run(
         model: As for :func:`MRTranslateLib.inference.translate.translate`, and so are the next five.
         device: Where the networks run.
         precision: Of the networks.
-        threads: CPU threads of each network; None for as many as several workers can share.
+        threads: CPU threads of each network; None for as many as ``workers`` can share, however many cases are left,
+            since results may differ in the last bit by it.
         registration: Of the sources.
         bias_correction: Of the sources.
         workers: How many cases at once, each in a process of its own; 0 for one after the other in this process.
@@ -150,7 +155,7 @@ def batch_run(
         folder=folder.absolute(), settings=settings, options=options, retry_failed=retry_failed, overwrite=overwrite
     )
     with _locked(folder):
-        claim_folder(folder, settings, overwrite=overwrite)
+        claim_folder(folder, settings, written=(TABLE_FILE, OVERVIEW_FILE), overwrite=overwrite)
         ledger = Ledger(plan, found, counts_deaths=executor.dies_with_case, on_case=on_case)
         return _work_through(plan, ledger, executor, line)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -11,7 +12,7 @@ import msgspec
 from MRTranslateLib import provenance
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.errors import UsageError
-from MRTranslateLib.files import json_text, reason, shown, write_text_atomic
+from MRTranslateLib.files import json_text, reason, refuse_unfit_output, shown, write_text_atomic
 from MRTranslateLib.provenance import ModelRecord
 
 SETTINGS_FILE = "batch.json"
@@ -60,16 +61,18 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return tuple(f"{name} ({theirs[name]}, here {mine[name]})" for name in mine if mine[name] != theirs[name])
 
 
-def claim_folder(folder: Path, settings: BatchSettings, *, overwrite: bool) -> None:
+def claim_folder(folder: Path, settings: BatchSettings, *, written: Sequence[str], overwrite: bool) -> None:
     """Make a folder that of a batch, or find that it is already.
 
     Args:
         folder: Exists.
         settings: Of this batch.
+        written: Names of files that every run writes there again.
         overwrite: Whether it may be that of another batch so far; its results stay until they are made anew.
 
     Raises:
-        UsageError: If the folder cannot be read, or holds results of other settings without ``overwrite``.
+        UsageError: If the folder cannot be read, or holds results of other settings, or files of
+            others of these names, without ``overwrite``.
     """
     path = folder / SETTINGS_FILE
     try:
@@ -78,6 +81,9 @@ def claim_folder(folder: Path, settings: BatchSettings, *, overwrite: bool) -> N
         former = None
     except OSError as error:
         raise UsageError(f"cannot use the folder {shown(folder)}: {reason(error)}; choose another") from None
+    if former is None and not overwrite:
+        for name in written:
+            refuse_unfit_output(folder / name)
     if former is not None:
         try:
             differing = settings.differences(msgspec.json.decode(former, type=BatchSettings))
@@ -97,4 +103,4 @@ def _deciding(settings: BatchSettings) -> dict[str, object]:
     """As plain values, without where the model lay."""
     model = msgspec.structs.replace(settings.model, folder=None)
     plain: dict[str, object] = msgspec.to_builtins(msgspec.structs.replace(settings, model=model))
-    return plain
+    return {name: value for name, value in plain.items() if name not in ("schema_version", "notice")}

@@ -12,6 +12,9 @@ import msgspec
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.files import reason, sha256_of, shown
 
+_HEADERS = (".hdr", ".mhd", ".nhdr")
+"""Formats whose voxels lie in a file of the same name beside."""
+
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file, or a folder with all in it.
@@ -53,32 +56,41 @@ def stamp(path: Path) -> FileStamp:
 def _size_and_time(path: Path) -> tuple[int, int]:
     try:
         facts = [file.stat() for file in _files(path)]
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter for names that no file can have
         raise _unreadable(path, error) from error
     return sum(fact.st_size for fact in facts), max((fact.st_mtime_ns for fact in facts), default=0)
 
 
 def _hash(path: Path) -> str:
     try:
-        if not path.is_dir():
+        files = list(_files(path))
+        if files == [path]:
             return sha256_of(path)
-        digest = hashlib.sha256()
-        for file in _files(path):
-            digest.update(f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n".encode(errors="surrogateescape"))
+        digest, root = hashlib.sha256(), path if path.is_dir() else path.parent
+        for file in files:
+            digest.update(f"{file.relative_to(root).as_posix()} {sha256_of(file)}\n".encode(errors="surrogateescape"))
     except OSError as error:
         raise _unreadable(path, error) from error
     return digest.hexdigest()
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The file itself, or those of a folder, in an order that is the same everywhere."""
-    if not path.is_dir():
+    """The file itself, with the voxels of its header, or those of a folder; in an order that is the same everywhere."""
+    if path.suffix.lower() in _HEADERS and path.parent.is_dir():
+        beside = f"{path.stem}."
+        yield from sorted(other for other in path.parent.iterdir() if other.name.startswith(beside) and other.is_file())
+    elif not path.is_dir():
         yield path
-        return
-    for here, folders, names in os.walk(path):
-        folders.sort()
-        yield from (Path(here) / name for name in sorted(names))
+    else:
+        for here, folders, names in os.walk(path):
+            folders.sort()
+            yield from (Path(here) / name for name in sorted(names) if not _is_of_the_system(name))
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
+def _is_of_the_system(name: str) -> bool:
+    """Whether a file browser made this file, which may come and go."""
+    return name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini")
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> InputError:
     return InputError(f"cannot read {shown(path)}: {reason(error)}; check its name and its permissions")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from MRTranslateLib.errors import InputError, MRTranslateError
+from MRTranslateLib.failures import explain
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.worker.translate import TranslateParameters, run_translate
 
@@ -73,8 +73,8 @@ def _draw(work: CaseWork) -> tuple[str, ...]:
             synthetic=(work.translation.target, Path(work.translation.output)),
             reference=None if work.reference is None else Path(work.reference),
         )
-    except MRTranslateError as error:
-        return (f"no picture for the overview: {error}",)
+    except Exception as error:
+        return (f"no picture for the overview: {explain(error)}",)
     return ()
 
 
@@ -88,5 +88,5 @@ def _measured(work: CaseWork) -> tuple[Report | None, str | None]:
     given = {name: None if path is None else Path(path) for name, path in masks.items()}
     try:
         return evaluate_files(Path(work.translation.output), Path(work.reference), **given), None
-    except InputError as error:
-        return None, str(error)
+    except Exception as error:  # memory may be too short for it; the result is there
+        return None, str(explain(error))

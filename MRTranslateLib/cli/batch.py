@@ -11,7 +11,7 @@ from MRTranslateLib.cli.report import say_event, shown_progress
 from MRTranslateLib.cli.tables import render_table
 from MRTranslateLib.cli.translate import TARGET_HELP, add_execution_options
 from MRTranslateLib.contrast import Contrast, parse_contrast
-from MRTranslateLib.errors import CancelledError, UsageError
+from MRTranslateLib.errors import CancelledError
 from MRTranslateLib.files import shown
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ def run_batch(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace, sources: list[Contrast]) -> int:
     """What a run would find; nothing is written."""
     from MRTranslateLib.batch.run import cases_of
+    from MRTranslateLib.preprocessing.guard import check_request
 
     target = parse_contrast(options.target)
-    if target in sources:
-        raise UsageError(f"{target} is both source and target; leave it out of the sources or ask for another target")
+    check_request(sources, target)
     cases = cases_of(options.input, output=options.output)
     rows = [("case", "contrasts", f"{'+'.join(sources)} > {target}")]
     for case in cases:
@@ -144,6 +144,8 @@ def _say_result(result: BatchResult, *, as_json: bool) -> None:
         print(f"and {len(without) - NUM_SHOWN} more")
     earlier = f", {counts['done'] - num_new} of them before this run" if counts["done"] > num_new else ""
     others = "".join(f", {counts[state]} {state}" for state in ("failed", "incomplete") if counts[state])
+    if counts["failed"]:
+        print("what stood in the way of failed cases may be gone: --retry-failed begins them again")
     print(f"{counts['done']} of {len(result.rows)} cases have a result{earlier}{others}")
     scores = [row.outcome.scores.brain.psnr for row in result.rows if row.outcome and row.outcome.scores]
     finite = [psnr for psnr in scores if psnr is not None]

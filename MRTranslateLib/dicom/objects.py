@@ -68,7 +68,7 @@ def made_objects(
     add_image_modules(common, layout, provenance, sources)
     _add_series(common, provenance, series_number)
     files = _files(layout, layout.slices(result), common, provenance, maps)
-    return MadeObjects(files, common.SeriesInstanceUID, (*doubts, *more_doubts))
+    return MadeObjects(files, str(common.SeriesInstanceUID), (*doubts, *more_doubts))
 
 
 def _add_series(common: Dataset, provenance: Provenance, series_number: int) -> None:

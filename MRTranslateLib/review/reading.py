@@ -162,11 +162,7 @@ def _locked(folder: Path, reader: str) -> IO[bytes]:
         raise UsageError(
             f"the folder {shown(home)} takes no files ({reason(error)}): {reader} needs the permission to write there"
         ) from error
-    try:
-        is_free = try_lock(file)
-    except OSError:  # a share without locks; answers are files of their own, of which none is written twice
-        is_free = True
-    if not is_free:
+    if not try_lock(file):  # on a share without locks two may read; no answer is written twice
         file.close()
         raise UsageError(f"another program is reading as {reader}: close it first, or choose another reader")
     return file

@@ -13,6 +13,7 @@ from MRTranslateLib.errors import UsageError
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.worker.batch import BatchParameters, run_batch
 from MRTranslateLib.worker.describe import DescribeParameters, describe
+from MRTranslateLib.worker.dicom import DicomParameters, run_dicom
 from MRTranslateLib.worker.evaluate import EvaluateParameters, evaluate
 from MRTranslateLib.worker.models import ModelsParameters, run_models
 from MRTranslateLib.worker.robustness import RobustnessParameters, run_robustness
@@ -36,12 +37,13 @@ class Kind(Generic[Parameters]):
 
 KINDS: Mapping[str, Kind[Any]] = {
     "translate": Kind(TranslateParameters, run_translate),
-    "batch": Kind(BatchParameters, run_batch),
-    "case": Kind(CaseWork, run_case),
     "evaluate": Kind(EvaluateParameters, evaluate),
     "robustness": Kind(RobustnessParameters, run_robustness),
     "models": Kind(ModelsParameters, run_models),
     "describe": Kind(DescribeParameters, describe),
+    "batch": Kind(BatchParameters, run_batch),
+    "case": Kind(CaseWork, run_case),
+    "dicom": Kind(DicomParameters, run_dicom),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,16 @@ def test_equal_names_in_two_folders_are_two_cases(folder):
     assert sorted(found(place)) == ["anna_scan", "bert_scan"]
 
 
+def test_a_bids_anat_folder_by_itself_is_a_folder_of_cases(folder):
+    place = folder("sub-01/anat/sub-01_T1w.nii.gz", "sub-01/anat/sub-01_T2w.nii.gz")
+    assert sorted(found(place / "sub-01" / "anat")) == ["sub-01"]
+
+
+def test_names_with_spaces_brackets_and_decomposed_letters_become_names_of_cases(folder):
+    place = folder("Patient 01/t1.nii.gz", "a(1)_T1w.nii.gz", unicodedata.normalize("NFD", "Müller_T1w.nii.gz"))
+    assert sorted(found(place)) == ["Müller", "Patient-01", "a-1"]
+
+
 def test_derivatives_and_hidden_folders_are_not_searched(folder):
     place = folder(
         "sub-1/anat/sub-1_T1w.nii.gz",
@@ -194,6 +205,12 @@ def test_lists_as_spreadsheets_save_them(case_list, text):
         ("case,T1w\n,x\n", UsageError, r"'' cannot name a case"),
         ("case,T1w\n" + "a" * 101 + ",x\n", UsageError, r"cannot name a case"),
         ('case,T1w\n"a,x\n', InputError, r"is no table"),
+        ("case,T1w,t1w\na,x,y\n", InputError, r"two columns named t1w"),
+        ("case,T1w\ncases.html,x\n", UsageError, r"cases\.html cannot name a case"),
+        ("case,T1w\nCON,x\n", UsageError, r"CON cannot name a case"),
+        ("case,T1w\nend.,x\n", UsageError, r"'end\.' cannot name a case"),
+        ("case,T1w\n" + "ü" * 90 + ",x\n", UsageError, r"cannot name a case"),
+        ("case,T1w\n\n\na,x,y\n", InputError, r"line 4: more cells"),
     ],
 )
 def test_a_list_that_is_none_is_refused_in_one_sentence(case_list, text, error, words):
@@ -273,3 +290,24 @@ def test_a_folder_is_another_when_a_file_in_it_is_another_or_has_another_name(tm
     assert not former.still_holds(series("content", ("a.dcm", b"one"), ("b.dcm", b"owt")))
     assert not former.still_holds(series("names", ("b.dcm", b"one"), ("a.dcm", b"two")))
     assert not former.still_holds(series("fewer", ("a.dcm", b"onetwo")))
+
+
+@pytest.mark.parametrize(("header", "voxels"), [("a.hdr", "a.img"), ("a.mhd", "a.raw"), ("a.nhdr", "a.raw.gz")])
+def test_a_header_is_another_when_the_voxels_beside_it_are(tmp_path, header, voxels):
+    (tmp_path / header).write_bytes(b"header")
+    (tmp_path / voxels).write_bytes(b"anna")
+    (tmp_path / "b.img").write_bytes(b"somebody else's")
+    former = stamp(tmp_path / header)
+    (tmp_path / "b.img").write_bytes(b"changed")
+    assert former.still_holds(tmp_path / header)
+    (tmp_path / voxels).write_bytes(b"bert")
+    os.utime(tmp_path / voxels, ns=(0, former.modified_ns + 1))
+    assert not former.still_holds(tmp_path / header)
+
+
+def test_what_a_file_browser_leaves_in_a_folder_does_not_count(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(b"one")
+    former = stamp(tmp_path)
+    (tmp_path / ".DS_Store").write_bytes(b"view")
+    (tmp_path / "Thumbs.db").write_bytes(b"view")
+    assert former.still_holds(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -23,14 +24,17 @@ from MRTranslateLib import (
     translate,
     write_volume,
 )
+from MRTranslateLib.batch.case import Case
 from MRTranslateLib.batch.ledger import Ledger
 from MRTranslateLib.batch.plan import MAX_BEGUN
+from MRTranslateLib.batch.run import cases_of
 from MRTranslateLib.cli.main import main
 from MRTranslateLib.contrast import Contrast
 from MRTranslateLib.phantoms import brain_grid, make_phantom
 from MRTranslateLib.progress import Progress
 
 RESULT = "desc-synthetic_FLAIR.nii.gz"
+T1W, T2W = Contrast.T1W, Contrast.T2W
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +216,28 @@ def test_a_file_in_the_place_of_a_case_s_folder_fails_that_case_in_one_sentence(
     assert result.rows[0].reason == f"cannot make the folder {tmp_path / 'out' / 'a'}: file exists"
 
 
+def test_a_case_whose_result_cannot_be_measured_for_want_of_memory_keeps_its_result(run, monkeypatch):
+    def exhaust(*_arguments, **_options):
+        raise MemoryError
+
+    monkeypatch.setattr("MRTranslateLib.metrics.files.evaluate_files", exhaust)
+    result = run()
+    assert states(result) == {"a": "done", "b": "done"}
+    assert "memory ran out" in result.rows[0].outcome.not_measured
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes")
+def test_names_that_no_record_can_hold_fail_their_case_alone(run, place):
+    odd = Path(os.fsdecode(os.fsencode(place) + b"/caf\xe9_T1w.nii.gz"))
+    shutil.copy(place / "a_T1w.nii.gz", odd)
+    (place / "cases.csv").write_text("case,T1w,T2w\na,nul\0.nii,a_T2w.nii.gz\nb,b_T1w.nii.gz,b_T2w.nii.gz\n")
+    cases = (*cases_of(place / "cases.csv"), Case(case_id="c", files={T1W: (odd,), T2W: (place / "a_T2w.nii.gz",)}))
+    result = run(cases)
+    assert states(result) == {"a": "failed", "b": "done", "c": "failed"}
+    assert "null byte" in result.rows[0].reason
+    assert result.rows[2].reason.endswith("is not UTF-8: rename it")
+
+
 # --- going on -----------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +316,14 @@ def test_other_settings_need_another_folder_or_leave_to_overwrite(run):
     assert new(run(registration="never", overwrite=True)) == ["a", "b"]
 
 
+def test_words_of_a_notice_are_no_settings(run, tmp_path):
+    run()
+    record = json.loads((tmp_path / "out" / "batch.json").read_text())
+    record["notice"] = "worded otherwise"
+    (tmp_path / "out" / "batch.json").write_text(json.dumps(record))
+    assert new(run()) == []
+
+
 def test_another_model_of_the_same_name_counts_as_other_settings(run, tmp_path, coarse_bundle):
     run()
     record = json.loads((tmp_path / "out" / "batch.json").read_text())
@@ -332,6 +366,43 @@ def test_a_case_written_but_not_recorded_when_the_power_went_is_made_again(run, 
     assert (tmp_path / "out" / "a" / f"a_{RESULT}").exists()
     assert json.loads((tmp_path / "out" / "records" / "a.json").read_text())["state"] == "running"
     assert states(run()) == {"a": "done", "b": "done"}
+
+
+def test_a_file_of_somebody_else_is_kept_when_a_case_was_cancelled_before_its_work(run, tmp_path, monkeypatch):
+    theirs = tmp_path / "out" / "a" / f"a_{RESULT}"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    with monkeypatch.context() as patch:
+        cut_power(patch, "a")
+        with pytest.raises(PowerCutError):
+            run()
+    assert states(run()) == {"a": "failed", "b": "done"}
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_a_case_that_failed_after_its_files_were_written_can_be_retried(run, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        patch.setattr("MRTranslateLib.batch.executor.run_case", write_and_fail)
+        run()
+    assert (tmp_path / "out" / "a" / f"a_{RESULT}").read_bytes() == b"half done"
+    assert states(run(retry_failed=True)) == {"a": "done", "b": "done"}
+
+
+def write_and_fail(work, progress):
+    Path(work.translation.output).write_bytes(b"half done")
+    raise MemoryError
+
+
+def test_a_result_that_vanished_before_it_was_recorded_is_a_failure(run, monkeypatch):
+    def vanish(self, case_id, end):
+        (self._plan.folder / self._plan.outputs(case_id)["output"]).unlink()
+        return original(self, case_id, end)
+
+    original = Ledger.end
+    monkeypatch.setattr(Ledger, "end", vanish)
+    result = run()
+    assert states(result) == {"a": "failed", "b": "failed"}
+    assert "was written and is not there" in result.rows[0].reason
 
 
 def test_a_case_during_which_everything_ended_three_times_waits_to_be_asked_for(run, monkeypatch):
@@ -422,6 +493,27 @@ def test_results_below_the_scans_are_not_taken_for_scans(place, copy_generator, 
         assert states(result) == {"a": "done", "b": "done"}
 
 
+def test_the_table_of_results_does_not_take_the_place_of_the_case_list(run, place, tmp_path):
+    (tmp_path / "out").mkdir()
+    cases = tmp_path / "out" / "cases.csv"
+    cases.write_text(f"case,T1w,T2w\na,{place}/a_T1w.nii.gz,{place}/a_T2w.nii.gz\n")
+    with pytest.raises(UsageError, match=r"would be overwritten by the table of results: rename it"):
+        run(cases)
+    with pytest.raises(UsageError, match=r"cases\.csv exists and is kept"):
+        run()
+    assert cases.read_text().startswith("case,T1w,T2w\n")
+
+
+def test_a_file_system_without_locks_takes_a_batch(run, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert states(run()) == {"a": "done", "b": "done"}
+
+
 # --- the command line ---------------------------------------------------------------------------------------------
 
 
@@ -451,6 +543,7 @@ def test_the_command_ends_with_one_when_a_case_has_no_result(batch, place):
     assert code == 1
     assert "a failed: " in out
     assert "1 of 2 cases have a result, 1 failed" in out
+    assert "--retry-failed begins them again" in out
 
 
 def test_a_list_only_says_what_would_be_done(batch, place, tmp_path):

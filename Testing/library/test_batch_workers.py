@@ -67,6 +67,50 @@ def test_a_failed_job_bears_its_sentence_and_class_and_the_worker_lives_on(clien
 
 
 @posix
+def test_a_worker_that_falls_silent_is_given_up(client, monkeypatch):
+    monkeypatch.setattr("MRTranslateLib.worker.client.SILENCE_SECONDS", 2.0)
+    worker = client()
+    with pytest.raises(WorkerDiedError):
+        worker.run("die", {"signal": "SIGSTOP"}, Progress())
+    assert worker.run("steps", {"steps": 1, "seconds": 0}, Progress())
+
+
+@posix
+def test_cancelling_is_heard_while_a_worker_is_silent(client):
+    worker, progress = client(), Progress()
+    threading.Timer(0.5, progress.cancelled.set).start()
+    began = time.monotonic()
+    with pytest.raises(CancelledError):
+        worker.run("die", {"signal": "SIGSTOP"}, progress)
+    assert time.monotonic() - began < 10
+
+
+def test_a_program_that_keeps_the_worker_s_output_open_holds_nobody_up(client):
+    child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])"
+    worker = client((sys.executable, "-c", f"{child}; sys.exit(5)"))
+    began = time.monotonic()
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr("MRTranslateLib.worker.client.START_SECONDS", 2.0)
+        with pytest.raises(WorkerMissingError, match="exit code 5"):
+            worker.run("steps", {}, Progress())
+    assert time.monotonic() - began < 15
+
+
+def test_a_replacement_that_cannot_start_now_costs_one_job_and_not_all(client, tmp_path):
+    switch = tmp_path / "refuse"
+    code = f"import os, runpy, sys; os.path.exists({str(switch)!r}) and sys.exit(9); sys.argv = [{STUB[1]!r}]; "
+    worker = client((sys.executable, "-c", f"{code}runpy.run_path({STUB[1]!r}, run_name='__main__')"))
+    with pytest.raises(WorkerDiedError):
+        worker.run("die", {"code": 3}, Progress())
+    switch.touch()
+    with pytest.raises(WorkerDiedError, match="exit code 9"):
+        worker.run("steps", {"steps": 1, "seconds": 0}, Progress())
+    switch.unlink()
+    assert worker.run("steps", {"steps": 1, "seconds": 0}, Progress())
+
+
+@posix
 def test_a_worker_that_dies_says_how_and_is_replaced(client):
     worker = client()
     with pytest.raises(WorkerDiedError, match=r"signal 9"):
@@ -104,6 +148,7 @@ def test_cancelling_ends_a_long_job_within_seconds_and_the_process_with_it(clien
 
 def test_closing_from_another_thread_ends_a_long_job(client):
     worker = client()
+    worker.run("steps", {"steps": 1, "seconds": 0}, Progress())  # it has started
     threading.Timer(0.5, worker.close).start()
     with pytest.raises(CancelledError):
         worker.run("compute", {"seconds": 60}, Progress())
@@ -176,7 +221,6 @@ def test_cancelling_ends_all_workers_and_keeps_what_is_finished(run, tmp_path):
         run("a", "b-waits", "c-waits", workers=2, progress=progress, on_case=lambda row: progress.cancelled.set())
     assert time.monotonic() - begun < 20
     assert not [child for child in psutil.Process().children() if "stub_worker" in " ".join(child.cmdline())]
-    assert (tmp_path / "cases.csv").exists()
     rows = (tmp_path / "out" / "cases.csv").read_text().splitlines()
     assert [row.split(",")[:2] for row in rows[1:]] == [["a", "done"], ["b-waits", "pending"], ["c-waits", "pending"]]
 

@@ -53,6 +53,15 @@ def test_nothing_is_left_when_the_body_raises(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_an_error_of_the_body_is_its_own(tmp_path):
+    def fill():
+        with new_folder(tmp_path / "made"):
+            (tmp_path / "missing input").read_text()
+
+    with pytest.raises(FileNotFoundError, match="missing input"):
+        fill()
+
+
 def test_a_folder_that_holds_something_is_kept(tmp_path):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "theirs").touch()
