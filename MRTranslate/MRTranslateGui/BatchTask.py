@@ -13,6 +13,8 @@ from .TaskRunner import Step, Task
 
 FOLDER_ATTRIBUTE = "MRTranslate.BatchFolder"
 STATE_COLUMN, DONE = "state", "done"
+CANCEL_MSEC = 5000
+"""A cancelled batch stops its own workers and writes its table, which takes a second or two."""
 
 
 def batchTask(parameters: Mapping[str, Any]) -> Task:
@@ -26,7 +28,13 @@ def batchTask(parameters: Mapping[str, Any]) -> Task:
     def receive(answer: Mapping[str, Any], _folder: Path) -> Iterator[Step]:
         yield lambda: made.append(batchTable(answer, parameters["target"], parameters["output"]))
 
-    return Task(kind="batch", parameters=lambda _folder: parameters, receive=receive, value=lambda: made[0])
+    return Task(
+        kind="batch",
+        parameters=lambda _folder: parameters,
+        receive=receive,
+        value=lambda: made[0],
+        cancelMilliseconds=CANCEL_MSEC,
+    )
 
 
 def batchTable(answer: Mapping[str, Any], target: str, output: str) -> Any:

@@ -17,6 +17,8 @@ UNPERTURBED_TAG, PERTURBED_TAG = "MRTranslateUnperturbed", "MRTranslatePerturbed
 ROBUSTNESS_TAG = "MRTranslateRobustness"
 """Singleton tag of the plot and the table view."""
 READING_SOURCE_TAG, READING_IMAGE_TAG = "MRTranslateReadingSource", "MRTranslateReadingImage"
+READING_TAGS = (READING_SOURCE_TAG, READING_IMAGE_TAG)
+"""Views of a blinded reader, in which nobody else shows anything."""
 COMPARISON, COMPARISON_WITH_REFERENCE = 24712, 24713
 """Above 100 as Slicer asks, and far from other extensions'; numbers are saved with scenes and stay as they are."""
 CURVES, CURVES_WITH_VOLUMES = 24720, 24721

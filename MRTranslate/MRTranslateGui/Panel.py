@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from . import Scoring
 from .AdvancedSection import AdvancedSection
+from .BatchTask import FOLDER_ATTRIBUTE
 from .Console import Console
 from .LookingSection import LookingSection
 from .ModelCardText import cardHtml, routeQuality
@@ -229,6 +230,8 @@ class Panel:
             self._showTranslated(value)
         elif isinstance(value, RobustnessResult):
             self.runView.showDone(self.robustness.take(value))
+        elif isinstance(value, list):  # files that the console asked for
+            self.runView.showDone(_("Done: {number} files.").format(number=len(value)))
         elif value is not None:
             self._showTable(value)
 
@@ -250,7 +253,7 @@ class Panel:
                 if translated.uncertainty is not None:
                     self.parameters.uncertaintyVolume = translated.uncertainty
         self.looking.renewComparison()
-        if slicer.app.layoutManager() is not None and not self.ui.compareButton.checked:
+        if self._mayFillViews():
             slicer.util.setSliceViewerLayers(background=translated.volume, foreground=None, label=None)
         self.trust.openIfMeasured(translated.volume)
         for warning in translated.warnings:
@@ -264,12 +267,21 @@ class Panel:
         self.update()
 
     def _showTable(self, table: Any) -> None:
+        if table.GetAttribute(FOLDER_ATTRIBUTE) is not None:  # a batch is nothing that the present views are about
+            self.runView.showDone(_("Done: {name}.").format(name=table.GetDescription()))
+            return
         self.runView.showDone(_("Scored: {name}.").format(name=table.GetName()))
-        if slicer.app.layoutManager() is not None and not self.ui.compareButton.checked:
+        if self._mayFillViews():
             # The layout first: it makes the table view, which only then can be told what to show.
             slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpTableView)
             slicer.app.applicationLogic().GetSelectionNode().SetActiveTableID(table.GetID())
             slicer.app.applicationLogic().PropagateTableSelection()
+
+    def _mayFillViews(self) -> bool:
+        """Not while the user compares, and never before the eyes of a blinded reader."""
+        return (
+            slicer.app.layoutManager() is not None and not self.ui.compareButton.checked and not self.reading.isReading
+        )
 
     # --- from parameters to request and order ---------------------------------------------------------------------
 

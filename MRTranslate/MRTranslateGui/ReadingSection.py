@@ -38,6 +38,11 @@ class ReadingSection:
         ui.readingSaveButton.connect("clicked(bool)", self.onSaveButton)
         self._update()
 
+    @property
+    def isReading(self) -> bool:
+        """Whether a session is open, whose views are the reader's alone."""
+        return self._reading is not None
+
     # --- choosing -------------------------------------------------------------------------------------------------
 
     def onOpenButton(self, _checked: bool = False) -> None:
@@ -83,8 +88,12 @@ class ReadingSection:
         self._next()
 
     def onSaveButton(self, _checked: bool = False) -> None:
-        """Keep the answer and go on; an answer that cannot be kept stays in the form."""
+        """Keep the answer and go on; an answer that cannot be kept, or to another picture, stays in the form."""
         if self._reading is None or self._form is None or not self._form.isComplete:
+            return
+        if not self._views.isIntact():
+            if self._showItem():
+                self._update(_("The views showed something else: the image is back, look at it again, then save."))
             return
         try:
             self._reading.record(self._item.name, self._form.values, seconds=time.monotonic() - self._shownSince)
@@ -105,6 +114,14 @@ class ReadingSection:
 
     def _next(self) -> None:
         self._removeForm()
+        if not self._showItem():
+            return
+        self._form = ReadingForm(self.ui.readingFormWidget, _asPlainValues(self._reading.questions), self._update)
+        self._shownSince = time.monotonic()
+        self._update()
+
+    def _showItem(self) -> bool:
+        """Show the first image that has no answer; else close the session, say why, and return False."""
         try:
             self._item = self._reading.next_item()
             if self._item is not None:
@@ -112,14 +129,11 @@ class ReadingSection:
         except (MRTranslateError, OSError, ValueError) as error:
             self.stop()
             self._update(str(error))
-            return
+            return False
         if self._item is None:
             self.stop()
-            self._update(_("All images are judged. Thank you: close the session, nothing more is to be done."))
-            return
-        self._form = ReadingForm(self.ui.readingFormWidget, _asPlainValues(self._reading.questions), self._update)
-        self._shownSince = time.monotonic()
-        self._update()
+            self._update(_("All images are judged. Thank you."))
+        return self._item is not None
 
     def _removeForm(self) -> None:
         form, self._form = self._form, None

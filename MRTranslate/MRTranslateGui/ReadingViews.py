@@ -12,13 +12,17 @@ import vtk
 from slicer.i18n import tr as _
 
 from .Comparison import Pane, showLinked
-from .Layouts import READING, READING_IMAGE_TAG, READING_SOURCE_TAG, OwnLayout
+from .Layouts import READING, READING_TAGS, OwnLayout
 from .RawVolumeFile import readNifti
 from .Results import WRITTEN_UNIT, setWindow
 
 
 class ReadingViews:
-    """The two volumes of one item; hidden from other modules, never saved, and removed when the reader goes on."""
+    """The two volumes of one item; hidden from other modules, never saved, and removed when the reader goes on.
+
+    Segmentations and markups of the scene are left as they are: whether they are drawn stands in their own display
+    nodes, for all views at once, and a scene that is saved during a session would come back with them hidden.
+    """
 
     def __init__(self, onLeft: Callable[[], None]) -> None:
         """Nothing is shown; ``onLeft`` is called when the user chooses another layout."""
@@ -42,11 +46,24 @@ class ReadingViews:
         names = (_("Acquired {contrast}").format(contrast=sourceContrast), _("To judge"))
         self._nodes = [_hiddenVolume(name, *volume) for name, volume in zip(names, volumes, strict=True)]
         self._layout.open()
-        showLinked([Pane(node, tag, WRITTEN_UNIT) for node, tag in zip(self._nodes, _TAGS, strict=True)])
+        for composite in _composites():
+            composite.SetDoPropagateVolumeSelection(False)  # else a volume that is loaded meanwhile is shown here too
+            composite.SetLabelVolumeID(None)
+        showLinked([Pane(node, tag, WRITTEN_UNIT) for node, tag in zip(self._nodes, READING_TAGS, strict=True)])
+
+    def isIntact(self) -> bool:
+        """Whether the views show the item, and nothing over it: scripts and other modules can fill all views."""
+        shown = [
+            (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), composite.GetLabelVolumeID())
+            for composite in _composites()
+        ]
+        return shown == [(node.GetID(), None, None) for node in self._nodes]
 
     def close(self) -> None:
         """Back to the layout before; nothing of the session stays in the scene."""
         self._layout.close()
+        for composite in _composites():
+            composite.SetDoPropagateVolumeSelection(True)
         self._removeNodes()
 
     def _removeNodes(self) -> None:
@@ -57,20 +74,32 @@ class ReadingViews:
                 slicer.mrmlScene.RemoveNode(node)
 
 
-_TAGS = (READING_SOURCE_TAG, READING_IMAGE_TAG)
+def _composites() -> list[Any]:
+    """Of the two views in their order; none before they were shown for the first time."""
+    composites = {node.GetLayoutName(): node for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
+    return [composites[tag] for tag in READING_TAGS if tag in composites]
 
 
 def _hiddenVolume(name: str, array: Any, ijkToRAS: Any) -> Any:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    node.SetHideFromEditors(True)
-    node.SetSaveWithScene(False)
+    node = _addHidden("vtkMRMLScalarVolumeNode", name)
     matrix = vtk.vtkMatrix4x4()
     for row in range(4):
         for column in range(4):
             matrix.SetElement(row, column, float(ijkToRAS[row][column]))
     node.SetIJKToRASMatrix(matrix)
     slicer.util.updateVolumeFromArray(node, array)
-    node.CreateDefaultDisplayNodes()
-    node.GetDisplayNode().SetSaveWithScene(False)
+    display = _addHidden("vtkMRMLScalarVolumeDisplayNode")
+    display.SetDefaultColorMap()
+    node.SetAndObserveDisplayNodeID(display.GetID())
     setWindow(node, WRITTEN_UNIT, WRITTEN_UNIT / 2)  # blinded images end there
     return node
+
+
+def _addHidden(nodeClass: str, name: str | None = None) -> Any:
+    """A new node, hidden before the scene tells of it: Slicer would enter it in its tree of data there and then."""
+    node = slicer.mrmlScene.CreateNodeByClass(nodeClass)
+    node.UnRegister(None)
+    node.SetName(name)
+    node.SetHideFromEditors(True)
+    node.SetSaveWithScene(False)
+    return slicer.mrmlScene.AddNode(node)

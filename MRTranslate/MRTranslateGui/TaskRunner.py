@@ -49,6 +49,7 @@ class Task:
         receive: Given result and folder, the steps that take it into the scene.
         value: Once they are done, what the caller gets.
         keepFiles: Whether the task's folder is kept, and named in the log.
+        cancelMilliseconds: As :class:`~WorkerProcess.Job` has it.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Task:
     receive: Callable[[Any, Path], Iterable[Step]] = field(default=lambda _result, _folder: ())
     value: Callable[[], Any] = field(default=lambda: None)
     keepFiles: bool = False
+    cancelMilliseconds: int | None = None
 
 
 def questionTask(kind: str, parameters: Mapping[str, Any]) -> Task:
@@ -146,7 +148,8 @@ class TaskRunner:
         if self.task is None or self._folder is None:
             return
         task, self._isSubmitted, self._job = self.task, True, None
-        job = self._worker.submit(Job(task.kind, task.parameters(self._folder)))
+        order = Job(task.kind, task.parameters(self._folder), cancelMilliseconds=task.cancelMilliseconds)
+        job = self._worker.submit(order)
         if self.task is task:  # InProcessWorker has told the end by now
             self._job = job
 

@@ -53,11 +53,13 @@ class Job:
         kind: ``translate``, ``evaluate``, ``models``, ``describe``, ... as in MRTranslateLib.worker.jobs.
         parameters: What that kind takes, as JSON values.
         folder: From ``WorkerProcess.newFolder``, for its files; removed when the job is over.
+        cancelMilliseconds: For it to stop by itself when it is cancelled; None for as long as any job has.
     """
 
     kind: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
+    cancelMilliseconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Patience:
     Attributes:
         startSeconds: For the worker's first word. A cold disk or a virus scanner may hold up Python for long.
         silenceSeconds: For any word of a busy worker, which gives one every second.
-        cancelMilliseconds: For a cancelled job to stop by itself, before the worker is killed.
+        cancelMilliseconds: For a cancelled job to stop by itself, before the worker is killed; a job may have its own.
     """
 
     startSeconds: int = 60
@@ -196,7 +198,8 @@ class WorkerProcess:
         elif self._state is State.RUNNING and self._connection is not None:
             self._setState(State.CANCELLING)
             self._connection.send({"type": "cancel", "job": self._jobID})
-            self._restartCancelTimer(self._patience.cancelMilliseconds)
+            own = None if self._job is None else self._job.cancelMilliseconds
+            self._restartCancelTimer(self._patience.cancelMilliseconds if own is None else own)
 
     def shutdown(self) -> None:
         """Kill the worker and remove all files; only ``stateChanged`` tells. The next ``submit`` starts afresh.

@@ -140,6 +140,11 @@ def test_a_batch_comes_as_a_table_of_its_cases(logic, tmp_path):
     assert table.GetAttribute("MRTranslate.BatchFolder") == str(tmp_path / "out")
 
 
+def test_a_cancelled_batch_has_time_to_stop_its_workers_and_to_write_its_table(logic, worker, tmp_path):
+    logic.batch(tmp_path, tmp_path / "out", ["T1w"], "FLAIR")
+    assert worker.job.cancelMilliseconds == 5000
+
+
 def test_a_batch_s_parameters_are_those_the_library_takes(logic, worker, tmp_path, monkeypatch):
     import msgspec
 

@@ -233,6 +233,29 @@ def test_scores_become_a_table_with_a_row_a_region(widget, worker, result, turn)
     assert slicer.app.layoutManager().tableWidget(0).tableView().mrmlTableNode() is table
 
 
+def test_a_batch_of_the_console_is_told_in_words_and_leaves_the_views(widget, worker, turn):
+    import slicer
+
+    before = slicer.app.layoutManager().layout
+    widget.logic.batch("scans", "results", ["T1w"], "FLAIR", waitForCompletion=False)
+    turn()
+    rows = [[case, state] for case, state in zip("abcd", ("done", "failed", "done", "done"), strict=True)]
+    worker.answer({"table": "cases.csv", "columns": ["case", "state"], "rows": rows})
+    turn()
+    assert widget.ui.stateLabel.text == "Done: 3 of 4 cases have a result."
+    assert slicer.app.layoutManager().layout == before
+
+
+def test_files_that_the_console_asked_for_are_counted(widget, worker, turn):
+    from MRTranslateGui.TaskRunner import questionTask
+
+    widget.logic.runner.run(questionTask("dicom", {}))
+    turn()
+    worker.answer(["1.dcm", "2.dcm"])
+    turn()
+    assert widget.ui.stateLabel.text == "Done: 2 files."
+
+
 def test_a_saved_scene_can_be_looked_at_without_a_new_run(widget, worker, result, tmp_path, turn):
     import slicer
 

@@ -70,14 +70,33 @@ def child(ui, name):
     return slicer.util.findChild(ui.readingFormWidget, name)
 
 
+def composites():
+    """Of the two views of a session."""
+    import slicer
+
+    tags = ("MRTranslateReadingSource", "MRTranslateReadingImage")
+    return [slicer.app.layoutManager().sliceWidget(tag).mrmlSliceCompositeNode() for tag in tags]
+
+
 def shown():
     """First voxel of what the two views of a session show."""
     import slicer
 
-    tags = ("MRTranslateReadingSource", "MRTranslateReadingImage")
-    composites = [slicer.app.layoutManager().sliceWidget(tag).mrmlSliceCompositeNode() for tag in tags]
-    nodes = [slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID()) for composite in composites]
+    nodes = [slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID()) for composite in composites()]
     return [int(slicer.util.arrayFromVolume(node)[0, 0, 0]) for node in nodes]
+
+
+def overlays():
+    """IDs of what the two views of a session show over their volumes."""
+    return {get() for c in composites() for get in (c.GetForegroundVolumeID, c.GetLabelVolumeID)} - {None}
+
+
+def labelmap():
+    import slicer
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "lesion")
+    slicer.util.updateVolumeFromArray(node, np.ones((6, 7, 8), np.uint8))
+    return node
 
 
 def answers(folder, reader="anna"):
@@ -119,8 +138,7 @@ def test_both_views_are_linked_and_in_one_window_and_lie_where_the_file_says(rea
     matrix = vtk.vtkMatrix4x4()
     nodes[0].GetIJKToRASMatrix(matrix)
     assert np.allclose(slicer.util.arrayFromVTKMatrix(matrix), AFFINE, atol=1e-5)
-    composite = slicer.app.layoutManager().sliceWidget("MRTranslateReadingImage").mrmlSliceCompositeNode()
-    assert composite.GetLinkedControl()
+    assert composites()[1].GetLinkedControl()
 
 
 def test_nothing_in_the_scene_tells_what_an_image_is_and_nothing_is_saved(reading):
@@ -173,7 +191,7 @@ def test_the_last_answer_ends_the_session(reading, ui, folder, turn):
     for _ in ITEMS:
         answer(ui)
         turn()
-    assert ui.readingStateLabel.text.startswith("All images are judged.")
+    assert ui.readingStateLabel.text == "All images are judged. Thank you."
     assert len(answers(folder)) == 3
     assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
     assert ui.readingFormWidget.layout().count() == 0
@@ -263,3 +281,118 @@ def test_the_open_button_asks_for_a_folder(section, ui, folder, monkeypatch):
     monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     ui.readingOpenButton.click()
     assert ui.readingStateLabel.text == "Session study: choose who you are and start."
+
+
+def test_slicer_makes_no_entry_for_an_image_in_its_tree_of_data(section, ui, folder):
+    import slicer
+    import vtk
+
+    added = []
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onAdded(_scene, _event, node):
+        added.append((node.GetClassName(), bool(node.GetHideFromEditors()), bool(node.GetSaveWithScene())))
+
+    tag = slicer.mrmlScene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, onAdded)
+    section.choose(folder)
+    ui.readingStartButton.click()
+    slicer.mrmlScene.RemoveObserver(tag)
+    volumes = [entry for entry in added if "Volume" in entry[0]]
+    assert sorted(volumes) == [
+        *[("vtkMRMLScalarVolumeDisplayNode", True, False)] * 2, *[("vtkMRMLScalarVolumeNode", True, False)] * 2,
+    ]  # fmt: skip
+
+
+def test_a_translation_that_ends_meanwhile_stays_out_of_the_views(reading, ui, worker, scans, apply, folder):
+    result = apply()
+    assert result.GetName() == "SYNTHETIC FLAIR from sub-01 T1w"
+    assert shown() == [101, 100]
+    answer(ui)
+    assert list(answers(folder)) == [ITEMS[0]]
+
+
+def test_scores_that_come_meanwhile_do_not_end_the_session(widget, reading, ui, worker, scans, apply, turn):
+    from Testing.slicer.small_scans import volume
+
+    apply()
+    widget._parameters.reference = volume("real FLAIR", 300)
+    ui.scoreButton.click()
+    turn()
+    scores = {"num_voxels": 5, "psnr": None, "ssim": 0.5, "nmae": 0.1, "nrmse": 0.2, "bias": -0.01}
+    worker.answer({"brain": scores, "lesion": None, "lesion_labels": {}, "healthy": None, "notes": []})
+    turn()
+    assert "Scored" in ui.stateLabel.text
+    assert reading.isReading
+
+
+@pytest.mark.parametrize("layer", ["background", "foreground", "label", "volume removed"])
+def test_what_a_script_puts_into_the_views_is_not_judged(reading, ui, folder, turn, layer):
+    import slicer
+
+    if layer == "volume removed":
+        slicer.mrmlScene.RemoveNode(slicer.util.getNode("To judge"))
+    else:
+        slicer.util.setSliceViewerLayers(**{layer: labelmap()})
+    answer(ui, quality=2)
+    assert answers(folder) == {}
+    assert "showed something else" in ui.readingStateLabel.text
+    assert child(ui, "readingPoint_quality_2").checked
+    assert shown() == [101, 100]
+    assert not overlays()
+    ui.readingSaveButton.click()
+    turn()
+    assert list(answers(folder)) == [ITEMS[0]]
+    assert shown() == [201, 200]
+
+
+def test_an_image_that_is_gone_when_it_is_to_be_shown_again_stops_the_session(reading, ui, folder):
+    import slicer
+
+    image_path(folder, ITEMS[0]).unlink()
+    slicer.util.setSliceViewerLayers(foreground=labelmap())
+    answer(ui)
+    assert "is gone: copy it again" in ui.readingStateLabel.text
+    assert ui.readingStartButton.text == "Start reading"
+    assert answers(folder) == {}
+
+
+def test_a_volume_that_another_module_shows_in_all_views_is_not_shown_in_these(reading, ui, turn):
+    import slicer
+
+    def show_everywhere(node):
+        slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(node.GetID())
+        slicer.app.applicationLogic().PropagateVolumeSelection()
+
+    other = labelmap()
+    show_everywhere(other)
+    red = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
+    assert red.GetBackgroundVolumeID() == other.GetID()
+    assert shown() == [101, 100]
+    ui.readingStartButton.click()
+    turn()
+    show_everywhere(other)
+    assert {composite.GetBackgroundVolumeID() for composite in composites()} == {other.GetID()}
+
+
+def test_what_lay_over_these_views_before_is_taken_off(reading, ui, turn):
+    import slicer
+
+    ui.readingStartButton.click()
+    slicer.util.setSliceViewerLayers(foreground=labelmap(), label=labelmap())
+    assert overlays()
+    ui.readingStartButton.click()
+    turn()
+    assert shown() == [101, 100]
+    assert not overlays()
+
+
+def test_heat_map_and_outline_are_not_laid_over_the_image(reading, scans):
+    from MRTranslateGui import HeatMapOverlay
+    from MRTranslateGui.LesionOutline import LesionOutline
+    from MRTranslateGui.ShownViews import shownSliceViews
+
+    assert shownSliceViews() == []
+    HeatMapOverlay.showMap(scans["T1w"], threshold=0.1, opacity=0.5)
+    LesionOutline().show(labelmap())
+    assert not overlays()
+    assert shown() == [101, 100]

@@ -224,6 +224,12 @@ def test_cancelling_during_the_import_stops_the_remaining_steps(runner, worker, 
     assert [name for name, _ in ends(heard)] == ["cancelled"]
 
 
+def test_a_task_that_needs_longer_to_stop_says_so_to_the_worker(runner, worker, loop):
+    runner.run(task(cancelMilliseconds=1234))
+    loop.turn()
+    assert worker.job.cancelMilliseconds == 1234
+
+
 def test_closing_kills_the_worker_and_ends_the_task(runner, worker, loop, heard):
     runner.run(task())
     loop.turn()

@@ -263,6 +263,20 @@ def test_a_job_that_does_not_listen_is_killed_with_its_offspring_within_a_second
     assertUsable(here)
 
 
+@pytest.mark.parametrize(("own", "is_warm"), [(None, False), (5000, True)], ids=["as any job", "its own patience"])
+def test_a_job_that_needs_a_second_to_stop_is_killed_unless_it_may_take_that_long(desk, own, is_warm):
+    from MRTranslateGui.WorkerProcess import Job
+
+    here = desk()
+    pid = here.pid()
+    number = here.worker.submit(Job("steps", {"steps": 9, "seconds": 1.0}, cancelMilliseconds=own))  # listens between
+    here.spin(lambda: here.heard[-1][0] == "progressed")
+    here.worker.cancel()
+    here.waitForState("idle", seconds=4)
+    assert here.heard[-1] == ("cancelled", number)
+    assert (here.pid() == pid) == is_warm
+
+
 def test_a_job_can_be_cancelled_while_the_worker_starts(desk):
     here = desk()
     number = here.submit("steps", steps=1, seconds=0)
