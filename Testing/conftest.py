@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Several test processes share the cores: with a thread for each core in each of them, torch and scikit-learn wait more
+# than they work. Before either is imported; code that says how many threads it wants is not touched by it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
