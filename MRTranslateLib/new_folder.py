@@ -54,10 +54,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
     temporary = final.parent / temporary_name(final)
     remove_strays(final.parent)
     try:
-        with _writing(folder):
+        with writing(folder):
             temporary.mkdir()
         yield temporary
-        with _writing(folder):
+        with writing(folder):
             for path in sorted(temporary.rglob("*")):
                 if path.is_file():
                     sync(path, os.O_RDWR)
@@ -72,7 +72,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
+    """What the system says while something is written to ``folder``, as our own error.
+
+    Raises:
+        MRTranslateError: For an OSError of the body.
+    """
     try:
         yield
     except OSError as error:

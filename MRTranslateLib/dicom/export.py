@@ -10,7 +10,7 @@ from MRTranslateLib.dicom.packages import require_package
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.files import lies_in, shown
 from MRTranslateLib.models.bundle import write_synced
-from MRTranslateLib.new_folder import new_folder, refuse_unfit_folder
+from MRTranslateLib.new_folder import new_folder, refuse_unfit_folder, writing
 
 SERIES_NUMBER = 301
 """Away from those of the scanner, as Slicer has it."""
@@ -86,7 +86,8 @@ def export_dicom(
     with new_folder(folder) as temporary:
         files = []
         for name, content in made.files:
-            (temporary / name).parent.mkdir(exist_ok=True)
-            write_synced(temporary / name, content)
+            with writing(folder):
+                (temporary / name).parent.mkdir(exist_ok=True)
+                write_synced(temporary / name, content)
             files.append(folder / name)
     return DicomExport(tuple(files), made.series_uid, made.warnings)

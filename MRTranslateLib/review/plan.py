@@ -20,7 +20,7 @@ from MRTranslateLib.batch.settings import BatchSettings
 from MRTranslateLib.errors import InputError, UsageError
 from MRTranslateLib.files import json_text, lies_in, same_place, shown, write_text_atomic
 from MRTranslateLib.io import write_volume
-from MRTranslateLib.new_folder import new_folder, refuse_unfit_folder
+from MRTranslateLib.new_folder import new_folder, refuse_unfit_folder, writing
 from MRTranslateLib.progress import Progress
 from MRTranslateLib.review.answers import now
 from MRTranslateLib.review.candidates import Candidate, find_candidates, read_settings
@@ -164,8 +164,9 @@ class _Draft:
         self._items: dict[Showing, str] = {}
         self._files: dict[str, ShownFiles] = {}
         self._warnings: list[str] = []
-        (folder / IMAGES_FOLDER).mkdir()
-        (folder / SOURCES_FOLDER).mkdir()
+        with writing(folder):
+            (folder / IMAGES_FOLDER).mkdir()
+            (folder / SOURCES_FOLDER).mkdir()
 
     def add(self, candidate: Candidate) -> None:
         """Write the items of a case, in random order, since file systems remember which file was made first."""
@@ -231,8 +232,9 @@ class _Draft:
             name = self._items[showing]
             if name in names:
                 repeat = self._new_name()
-                for path in (image_path, source_path):
-                    shutil.copyfile(path(self._folder, name), path(self._folder, repeat))
+                with writing(self._folder):
+                    for path in (image_path, source_path):
+                        shutil.copyfile(path(self._folder, name), path(self._folder, repeat))
                 name = repeat
             names.append(name)
         return names

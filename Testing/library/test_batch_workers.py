@@ -249,7 +249,7 @@ def model(coarse_unet) -> Path:
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scans")
-    for seed, name in enumerate("abc"):
+    for seed, name in enumerate("ab"):
         write_volume(
             folder / f"{name}_T1w.nii.gz", make_phantom(seed, grid=brain_grid((4, 4, 4))).volumes[Contrast.T1W]
         )
@@ -261,7 +261,7 @@ def expected(scans, model, tmp_path_factory):
     """What an undisturbed run in this process makes, by case."""
     folder = tmp_path_factory.mktemp("expected")
     batch_run(scans, folder, sources=["T1w"], target="FLAIR", model=model, workers=0, threads=1)
-    return {name: read_volume(folder / name / f"{name}_desc-synthetic_FLAIR.nii.gz").array for name in "abc"}
+    return {name: read_volume(folder / name / f"{name}_desc-synthetic_FLAIR.nii.gz").array for name in "ab"}
 
 
 def assert_same(folder: Path, expected):
@@ -301,7 +301,7 @@ def test_a_run_that_was_ended_goes_on_to_the_same_results(scans, model, expected
     assert not psutil.wait_procs(workers, timeout=10)[1]
     again = subprocess.run(command(scans, tmp_path, model), cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "3 of 3 cases have a result" in again.stdout
+    assert "2 of 2 cases have a result" in again.stdout
     assert_same(tmp_path, expected)
     assert not [path for path in tmp_path.rglob(".mrtranslate-*") if path.name != ".mrtranslate-batch-lock"]
 
@@ -314,9 +314,9 @@ def test_the_panel_s_worker_runs_a_batch_and_answers_with_its_table(scans, model
         "batch", parameters | {"model": str(model), "threads": 1}, Progress(lambda stage, _done: told.append(stage))
     )
     outcome = msgspec.json.decode(answer)
-    assert [row[:2] for row in outcome["rows"]] == [["a", "done"], ["b", "done"], ["c", "done"]]
+    assert [row[:2] for row in outcome["rows"]] == [["a", "done"], ["b", "done"]]
     assert Path(outcome["table"]) == tmp_path / "cases.csv"
-    assert {"a: translate", "c: write", "3/3"} <= {*told}
+    assert {"a: translate", "b: write", "2/2"} <= {*told}
     assert_same(tmp_path, expected)
 
 
@@ -334,7 +334,7 @@ def scheduler():
 
 def test_a_cluster_makes_the_same_results(scans, model, expected, tmp_path, scheduler):
     result = batch_run(scans, tmp_path, sources=["T1w"], target="FLAIR", model=model, threads=1, scheduler=scheduler)
-    assert states(result) == dict.fromkeys("abc", "done")
+    assert states(result) == dict.fromkeys("ab", "done")
     assert_same(tmp_path, expected)
 
 
