@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from MRTranslateLib.cli.report import say_event, shown_progress
 from MRTranslateLib.cli.tables import render_table
-from MRTranslateLib.cli.translate import TARGET_HELP, add_execution_options
+from MRTranslateLib.cli.translate import TARGET_HELP, add_execution_options, add_preparation_options
 from MRTranslateLib.contrast import Contrast, parse_contrast
 from MRTranslateLib.errors import CancelledError
 from MRTranslateLib.files import shown
@@ -48,9 +48,7 @@ def add_batch_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentPar
     parser.add_argument("--uncertainty", action="store_true", help="also write uncertainty maps")
     parser.add_argument("--checks", action="store_true", help="check results against their sources")
     parser.add_argument("--report", action="store_true", help="also write a page for each case")
-    parser.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
-    parser.add_argument("--registration", choices=("auto", "always", "never"), default="auto", help="as for translate")
-    parser.add_argument("--bias-correction", action="store_true", help="run N4 on every source first")
+    add_preparation_options(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",

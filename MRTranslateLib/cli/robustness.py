@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from MRTranslateLib.cli.report import say_event, say_warnings, shown_progress
-from MRTranslateLib.cli.translate import TARGET_HELP, add_execution_options, parse_sources
+from MRTranslateLib.cli.translate import TARGET_HELP, add_execution_options, add_preparation_options, parse_sources
 from MRTranslateLib.errors import CancelledError
 from MRTranslateLib.files import shown
 from MRTranslateLib.robustness.catalogue import DEFAULT_PERTURBATIONS
@@ -57,9 +57,7 @@ def add_robustness_parser(subparsers: argparse._SubParsersAction[argparse.Argume
         action="store_true",
         help="also write the synthetic volume of every cell: int16, 18 MB at 240 x 240 x 155 before compression",
     )
-    parser.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
-    parser.add_argument("--registration", choices=("auto", "always", "never"), default="auto", help="as for translate")
-    parser.add_argument("--bias-correction", action="store_true", help="run N4 on every source first")
+    add_preparation_options(parser)
     add_execution_options(parser)
     parser.set_defaults(run=run_robustness)
 

@@ -87,6 +87,13 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
         help="also write what may be believed and where not: one page that needs no network, or the same as JSON; "
         "includes --checks",
     )
+    add_preparation_options(parser)
+    add_execution_options(parser)
+    parser.set_defaults(run=run_translate)
+
+
+def add_preparation_options(parser: argparse.ArgumentParser) -> None:
+    """Options on the model and on what is done to its sources."""
     parser.add_argument("--model", metavar="NAME|FOLDER", help="default: the shipped model")
     parser.add_argument(
         "--registration",
@@ -95,8 +102,6 @@ def add_translate_parser(subparsers: argparse._SubParsersAction[argparse.Argumen
         help="rigid registration onto the first source; auto: of sources on another grid",
     )
     parser.add_argument("--bias-correction", action="store_true", help="run N4 on every source first")
-    add_execution_options(parser)
-    parser.set_defaults(run=run_translate)
 
 
 def add_execution_options(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from MRTranslateLib.dicom.packages import require_package
 from MRTranslateLib.errors import UsageError
 from MRTranslateLib.files import lies_in, shown
-from MRTranslateLib.models.bundle import write_synced
 from MRTranslateLib.new_folder import new_folder, refuse_unfit_folder, writing
 
 SERIES_NUMBER = 301
@@ -88,6 +87,10 @@ def export_dicom(
         for name, content in made.files:
             with writing(folder):
                 (temporary / name).parent.mkdir(exist_ok=True)
-                write_synced(temporary / name, content)
+                _write(temporary / name, content)
             files.append(folder / name)
     return DicomExport(tuple(files), made.series_uid, made.warnings)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)  # the new folder is synced whole

@@ -9,7 +9,7 @@ import numpy as np
 
 from MRTranslateLib.errors import InputError
 from MRTranslateLib.io import read_mask, read_volume
-from MRTranslateLib.metrics.regions import Report, evaluate_regions
+from MRTranslateLib.metrics.regions import Report, check_grid, evaluate_regions
 from MRTranslateLib.preprocessing.brain_mask import check_mask_values, stripped_outline
 from MRTranslateLib.preprocessing.guard import check_intensities
 from MRTranslateLib.preprocessing.normalization import (
@@ -19,7 +19,7 @@ from MRTranslateLib.preprocessing.normalization import (
     brain_scale,
     normalize,
 )
-from MRTranslateLib.volume import Volume, same_grid, to_canonical
+from MRTranslateLib.volume import Volume, to_canonical
 
 PLAUSIBLE_SYNTHETIC_SCALE = (0.2, 5.0)
 """A synthetic whose brain percentile is outside these multiples of ``SYNTHETIC_UNITS`` is hardly in our units."""
@@ -58,12 +58,12 @@ def evaluate_volumes(
     """
     synthetic, reference = to_canonical(synthetic), to_canonical(reference)
     notes: list[str] = []
-    _check_grid("synthetic", synthetic, reference)
+    check_grid("synthetic", synthetic, reference)
     if brain_mask is None:
         brain_mask, notes = _brain_of(reference, synthetic)
     brain_mask = to_canonical(brain_mask)
     check_mask_values(brain_mask)
-    _check_grid("brain mask", brain_mask, reference)
+    check_grid("brain mask", brain_mask, reference)
     scale = brain_scale(reference, brain_mask)
     notes += check_intensities(reference, brain_mask, "the reference")
     true = reference.with_array(normalize(reference.array, scale))
@@ -77,14 +77,6 @@ def evaluate_volumes(
             "was it written by mrtranslate translate?"
         )
     return msgspec.structs.replace(report, notes=(*notes, *report.notes))
-
-
-def _check_grid(name: str, volume: Volume, reference: Volume) -> None:
-    if not same_grid(volume, reference):
-        raise InputError(
-            f"the {name} {volume.shape} lies on another grid than the reference {reference.shape}: "
-            "resample it to the reference's grid first"
-        )
 
 
 def _brain_of(reference: Volume, synthetic: Volume) -> tuple[Volume, list[str]]:

@@ -88,11 +88,8 @@ def evaluate_regions(
     """
     notes: list[str] = []
     for name, volume in (("synthetic", synthetic), ("brain mask", brain_mask), ("lesion mask", lesion_mask)):
-        if volume is not None and not same_lattice(volume, reference):
-            raise InputError(
-                f"the {name} {volume.shape} lies on another grid than the reference {reference.shape}: "
-                "resample it to the reference's grid first"
-            )
+        if volume is not None:
+            check_grid(name, volume, reference)
     brain = to_canonical(brain_mask).array != 0
     if not brain.any():
         raise InputError("the brain mask is empty: give one that covers the brain")
@@ -122,6 +119,19 @@ def evaluate_regions(
     elif report.lesion is not None and report.lesion.psnr is None:
         notes.append("synthetic and reference are identical in the lesion: PSNR is infinite there, reported as null")
     return msgspec.structs.replace(report, notes=tuple(notes))
+
+
+def check_grid(name: str, volume: Volume, reference: Volume) -> None:
+    """Refuse a volume that does not lie on the reference's grid; the order of axes does not count.
+
+    Raises:
+        InputError: Naming it.
+    """
+    if not same_lattice(volume, reference):
+        raise InputError(
+            f"the {name} {volume.shape} lies on another grid than the reference {reference.shape}: "
+            "resample it to the reference's grid first"
+        )
 
 
 class Images:

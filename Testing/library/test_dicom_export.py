@@ -683,7 +683,7 @@ def test_an_export_that_fails_or_is_cancelled_leaves_nothing(result, tmp_path, m
         path.write_bytes(content)
         written.append(path)
 
-    monkeypatch.setattr(export_module, "write_synced", fail_late)
+    monkeypatch.setattr(export_module, "_write", fail_late)
     before = sorted(tmp_path.iterdir())
     with pytest.raises((MRTranslateError, KeyboardInterrupt)) as raised:
         export_dicom(result, output=tmp_path / "dicom")
